@@ -1,0 +1,114 @@
+"""Bijectors that shift and scale: standardisation fitted on data, and ActNorm."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from flowpkg.bijectors.base import FlowBijector
+from flowpkg.errors import DataError, SettingsError
+
+
+class Standardise(FlowBijector):
+    """Affine map fitted once on training data: `z = A (x - loc)`, with `A` lower triangular or diagonal.
+
+        inverse: z = inverse_scale (x - loc)        forward: x = loc + scale z
+
+    Not trainable. Fit it with `Standardise.fit` on training data only.
+
+    Args:
+        loc: `[N]`.
+        scale: `[N, N]`, lower triangular with a positive diagonal; `x = loc + scale z`.
+    """
+
+    def __init__(self, loc, scale, *, dtype=tf.float32, name="standardise"):
+        super().__init__(dtype=dtype, name=name)
+        loc, scale = np.asarray(loc, np.float64), np.asarray(scale, np.float64)
+        if scale.shape != (loc.size, loc.size):
+            raise SettingsError(f"{name}: expected a scale of shape {(loc.size, loc.size)}; got {scale.shape}")
+        if not np.all(np.diag(scale) > 0):
+            raise SettingsError(f"{name}: expected a positive diagonal of scale; got {np.diag(scale).min()}")
+        self.loc = tf.Variable(loc, trainable=False, dtype=dtype, name="loc")
+        self.scale = tf.Variable(scale, trainable=False, dtype=dtype, name="scale")
+        self.inverse_scale = tf.Variable(np.linalg.inv(scale), trainable=False, dtype=dtype, name="inverse_scale")
+
+    @classmethod
+    def fit(cls, data: np.ndarray, kind: str = "diagonal", *, names: list[str] | None = None, dtype=tf.float32):
+        """Fit on training data.
+
+        Args:
+            data: `[n, N]`, training data only, so that no held-out point leaks into the model.
+            kind: `none` (identity), `diagonal` (zero mean, unit variance) or `full` (whitened by the Cholesky
+                factor of the covariance).
+            names: column names for error messages.
+
+        Raises:
+            DataError: a column is constant, or the covariance is singular for `full`.
+            SettingsError: unknown `kind`.
+        """
+        data = np.asarray(data, np.float64)
+        dim = data.shape[1]
+        if kind == "none":
+            return cls(np.zeros(dim), np.eye(dim), dtype=dtype)
+        loc, deviation = data.mean(axis=0), data.std(axis=0)
+        for column in np.flatnonzero(~(deviation > 1e-12 * (1.0 + np.abs(loc)))):
+            label = names[column] if names else f"number {column}"
+            raise DataError(f"column {label}: expected values that vary; got the constant {data[0, column]:g}")
+        if kind == "diagonal":
+            return cls(loc, np.diag(deviation), dtype=dtype)
+        if kind == "full":
+            correlation = np.corrcoef(data, rowvar=False)
+            try:
+                factor = np.linalg.cholesky(correlation)
+            except np.linalg.LinAlgError:
+                factor = None
+            if factor is None or np.diag(factor).min() < 1e-6:
+                raise DataError(
+                    "standardise full: expected linearly independent columns and more rows than columns; got a "
+                    "singular covariance. Use standardise: diagonal, or leave a column out"
+                )
+            return cls(loc, deviation[:, None] * factor, dtype=dtype)
+        raise SettingsError(f"standardise: expected none, diagonal or full; got {kind}")
+
+    def _log_det(self, value):
+        log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(self.scale)))
+        return tf.broadcast_to(log_det, tf.shape(value)[:-1])
+
+    def forward_and_log_det(self, z, context=None):
+        return tf.linalg.matvec(self.scale, z) + self.loc, self._log_det(z)
+
+    def inverse_and_log_det(self, x, context=None):
+        return tf.linalg.matvec(self.inverse_scale, x - self.loc), -self._log_det(x)
+
+
+class ActNorm(FlowBijector):
+    """Trainable shift and scale of each dimension, initialised so that its output is standardised.
+
+        inverse: z = (x - loc) * exp(-log_scale)        forward: x = loc + z * exp(log_scale)
+
+    Starts as the identity; `initialise` sets it from data that has passed the layers before it.
+
+    Args:
+        dim: length N of the vectors.
+
+    Source: Kingma & Dhariwal 2018, arXiv:1807.03039, section 3.1.
+    """
+
+    def __init__(self, dim, *, dtype=tf.float32, name="actnorm"):
+        super().__init__(dtype=dtype, name=name)
+        self.loc = tf.Variable(np.zeros(dim), dtype=dtype, name="loc")
+        self.log_scale = tf.Variable(np.zeros(dim), dtype=dtype, name="log_scale")
+
+    def initialise(self, data: tf.Tensor) -> None:
+        """Set shift and scale so that the inverse gives `data [n, N]` zero mean and unit variance."""
+        loc, variance = tf.nn.moments(data, axes=[0])
+        self.loc.assign(loc)
+        self.log_scale.assign(0.5 * tf.math.log(variance + tf.cast(1e-6, variance.dtype)))
+
+    def forward_and_log_det(self, z, context=None):
+        log_det = tf.broadcast_to(tf.reduce_sum(self.log_scale), tf.shape(z)[:-1])
+        return z * tf.exp(self.log_scale) + self.loc, log_det
+
+    def inverse_and_log_det(self, x, context=None):
+        log_det = tf.broadcast_to(tf.reduce_sum(self.log_scale), tf.shape(x)[:-1])
+        return (x - self.loc) * tf.exp(-self.log_scale), -log_det

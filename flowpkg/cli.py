@@ -1,0 +1,146 @@
+"""The command line: four steps of the workflow, and a trained model on new data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from flowpkg import __version__
+from flowpkg.errors import UserError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="flowpkg",
+        description="Normalizing flows with exact likelihoods: the steps of the workflow, and trained models on new data.",
+    )
+    parser.add_argument("--version", action="version", version=f"flowpkg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+
+    def with_settings(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--settings", required=True, metavar="FILE", help="settings of the run: a JSON or YAML file, or JSON text"
+        )
+
+    def with_threads(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--threads",
+            type=int,
+            default=0,
+            metavar="N",
+            help="threads of one operation (default: TensorFlow's choice)",
+        )
+
+    command = add("prepare", "simulate or read the data of a run")
+    with_settings(command)
+    command.add_argument("--out", required=True, metavar="DIR", help="folder for the data")
+
+    command = add("train", "fit a flow to prepared data")
+    with_settings(command)
+    command.add_argument("--data", required=True, metavar="DIR", help="folder of flowpkg prepare")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder for the model")
+    command.add_argument("--checkpoints", metavar="DIR", help="folder for checkpoints, resumed from if it fits")
+    with_threads(command)
+
+    command = add("evaluate", "measure a trained flow on held-out data")
+    with_settings(command)
+    command.add_argument("--data", required=True, metavar="DIR", help="folder of flowpkg prepare")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder for metrics and arrays")
+    with_threads(command)
+
+    command = add("draw", "draw one figure from an evaluation")
+    with_settings(command)
+    command.add_argument("--figure", required=True, metavar="NAME", help="name of the figure")
+    command.add_argument("--evaluation", required=True, metavar="DIR", help="folder of flowpkg evaluate")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    command.add_argument("--style", metavar="FILE", help="Matplotlib style sheet")
+    command.add_argument("--out", required=True, nargs="+", metavar="FILE", help="PNG or PDF files")
+
+    command = add("collect", "gather the metrics of several runs in one table")
+    command.add_argument("--evaluations", required=True, nargs="+", metavar="DIR", help="folders of flowpkg evaluate")
+    command.add_argument("--out", required=True, metavar="FILE", help="CSV or Parquet file")
+    command.add_argument("--html", metavar="FILE", help="also a table for reading")
+
+    command = add("sample", "draw samples from a trained model")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    command.add_argument("-n", type=int, default=1000, metavar="N", help="number of samples (default: 1000)")
+    command.add_argument(
+        "--temperature", type=float, default=1.0, metavar="T", help="scale of the latents (default: 1)"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+
+    command = add("score", "score each row of a table: log-density, percentile, anomaly flag")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    command.add_argument("--data", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+    command.add_argument(
+        "--percentile",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="flag rows below this training percentile (default: 1)",
+    )
+    command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+
+    command = add("info", "describe a trained model and check that its files are intact")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out one parsed command; each imports only what it needs."""
+    options = {key: value for key, value in vars(arguments).items() if key != "command" and value is not None}
+    if "settings" in options:
+        from flowpkg.settings import load_settings
+
+        options["settings"] = load_settings(options["settings"])
+    if arguments.command == "prepare":
+        from flowpkg.commands.prepare import prepare as function
+    elif arguments.command == "train":
+        from flowpkg.commands.train import train as function
+
+        options.setdefault("checkpoints", None)
+    elif arguments.command == "evaluate":
+        from flowpkg.commands.evaluate import evaluate as function
+    elif arguments.command == "draw":
+        from flowpkg.commands.draw import draw as function
+    elif arguments.command == "collect":
+        from flowpkg.commands.collect import collect as function
+    elif arguments.command == "sample":
+        from flowpkg.commands.apply import sample as function
+    elif arguments.command == "score":
+        from flowpkg.commands.apply import score as function
+    else:
+        from flowpkg.commands.apply import info
+
+        print(info(arguments.model))
+        return
+    function(**options)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse and run; a user's mistake is one line on standard error and exit code 2."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        run(arguments)
+    except UserError as error:
+        print(f"flowpkg {arguments.command}: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(
+            f"flowpkg {arguments.command}: error: {error.filename or 'file system'}: {error.strerror}", file=sys.stderr
+        )
+        return 2
+    except KeyboardInterrupt:
+        print(f"flowpkg {arguments.command}: interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,27 @@
+"""Read what `flowpkg prepare` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from flowpkg.errors import DataError
+from flowpkg.files import read_array, read_json
+
+
+def read_data(folder: str | Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the arrays of a data folder by name (`train_x`, ...), and the column names.
+
+    Raises:
+        DataError: a file is missing, damaged, or differs from the manifest.
+    """
+    folder = Path(folder)
+    manifest = read_json(folder / "manifest.json")
+    arrays = {}
+    for name, described in manifest["files"].items():
+        array = read_array(folder / name)
+        if list(array.shape) != described["shape"]:
+            raise DataError(f"{folder / name}: expected shape {described['shape']}; got {list(array.shape)}")
+        arrays[Path(name).stem] = array
+    return arrays, manifest["names"]

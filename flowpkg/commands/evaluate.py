@@ -1,0 +1,55 @@
+"""`flowpkg evaluate`: measure a trained flow and write what the figures are drawn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flowpkg.applications import load_application
+from flowpkg.commands.data import read_data
+from flowpkg.errors import ModelError
+from flowpkg.files import atomic_directory, read_json, write_arrays, write_json
+from flowpkg.provenance import provenance
+from flowpkg.tensorflow_setup import set_up_tensorflow
+
+# Measured times and memory: the only metrics that differ between two runs on one machine.
+MEASURED_KEYS = ("train_seconds", "train_steps_per_second", "train_gflops", "peak_memory_mb")
+
+
+def evaluate(
+    settings: dict[str, Any], data: str | Path, model: str | Path, out: str | Path, *, threads: int = 0
+) -> None:
+    """Write `metrics.json`, `arrays.npz` and `provenance.json` into a folder.
+
+    Args:
+        settings: the run's complete settings.
+        data: folder of `flowpkg prepare`.
+        model: folder of `flowpkg train`.
+        out: folder of the evaluation; replaced as a whole at the end.
+        threads: threads of one TensorFlow operation; 0 for TensorFlow's choice.
+
+    Raises:
+        ModelError: the model is damaged or does not fit the data.
+    """
+    set_up_tensorflow(threads)
+    from flowpkg.model import FlowModel
+
+    flow = FlowModel.load(model)
+    arrays, _ = read_data(data)
+    if arrays["test_x"].shape[1] != flow.partition.x:
+        raise ModelError(
+            f"{data}: expected {flow.partition.x} columns, as {model} has; got {arrays['test_x'].shape[1]}"
+        )
+    metrics, drawn = load_application(settings["application"]).evaluate(flow, arrays, settings)
+    result = read_json(Path(model) / "training.json")["result"]
+    metrics |= {
+        "train_seconds": result["seconds"],
+        "train_steps_per_second": result["steps_per_second"],
+        "train_gflops": result["gflops"],
+        "peak_memory_mb": result["peak_memory_mb"],
+        "train_steps": result["steps"],
+    }
+    with atomic_directory(out) as folder:
+        write_json(folder / "metrics.json", metrics)
+        write_arrays(folder / "arrays.npz", drawn)
+        write_json(folder / "provenance.json", provenance(settings))

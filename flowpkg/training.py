@@ -1,0 +1,391 @@
+"""Maximum-likelihood training: many steps in one compiled call, checkpoints, early stopping, a divergence guard."""
+
+from __future__ import annotations
+
+import csv
+import math
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from flowpkg.errors import DataError, DivergenceError, ModelError
+from flowpkg.files import (
+    atomic_directory,
+    atomic_path,
+    read_arrays,
+    read_json,
+    sha256_of,
+    sha256_of_json,
+    write_arrays,
+    write_json,
+)
+from flowpkg.model import FlowModel
+from flowpkg.progress import Progress
+from flowpkg.seeds import generator
+
+HISTORY_COLUMNS = ("step", "train_nll", "validation_nll", "learning_rate", "gradient_norm_max", "seconds")
+
+
+@dataclass
+class Dataset:
+    """Joined inputs `[n, N]` and targets `[n, dim y]` of one split, float arrays."""
+
+    inputs: np.ndarray
+    known: np.ndarray
+
+    @classmethod
+    def of(cls, model: FlowModel, x, e=None, y=None) -> Dataset:
+        """Join the parts of a split in the order of the model's partition."""
+        inputs = np.concatenate([np.asarray(part) for part in (x, e) if part is not None], axis=1)
+        known = np.zeros((len(inputs), 0)) if y is None else np.asarray(y)
+        if inputs.shape[1] != model.partition.dim or known.shape[1] != model.partition.y:
+            raise DataError(
+                f"training data: expected widths {model.partition.dim} and {model.partition.y} (inputs, targets); "
+                f"got {inputs.shape[1]} and {known.shape[1]}"
+            )
+        numpy_type = model.dtype.as_numpy_dtype
+        return cls(inputs.astype(numpy_type), known.astype(numpy_type))
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass
+class TrainingResult:
+    """What training did: rows of `history.csv`, the best validation loss, times and rates."""
+
+    history: list[dict[str, float]]
+    best_step: int
+    best_validation_nll: float
+    steps: int
+    stopped_early: bool
+    seconds: float
+    steps_per_second: float
+    gflops: float
+    peak_memory_mb: float
+
+
+@dataclass
+class _State:
+    step: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    best_nll: float = math.inf
+    waited: int = 0
+    timed_steps: int = 0
+    timed_seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def batch_indices(seed: int, step: int, count: int, batch_size: int, rows: int) -> np.ndarray:
+    """Return which rows the batches of steps `step .. step + count - 1` hold, as `[count, batch_size]`.
+
+    Each epoch is a permutation of its own that depends on the seed and the epoch only, so a resumed run sees
+    the batches that the undisturbed one saw. The ragged rest of an epoch is dropped.
+    """
+    per_epoch = rows // batch_size
+    out = np.empty((count, batch_size), np.int32)
+    epoch, order = -1, None
+    for row in range(count):
+        if (step + row) // per_epoch != epoch:
+            epoch = (step + row) // per_epoch
+            order = generator(seed, "shuffle", epoch).permutation(rows)
+        position = ((step + row) % per_epoch) * batch_size
+        out[row] = order[position : position + batch_size]
+    return out
+
+
+def learning_rate_schedule(settings: Mapping[str, Any]):
+    """Return Keras' cosine decay with linear warm-up for the `training` settings."""
+    import keras
+
+    warmup = settings["warmup_steps"]
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else settings["learning_rate"],
+        warmup_target=settings["learning_rate"] if warmup else None,
+        warmup_steps=warmup,
+        decay_steps=max(settings["steps"] - warmup, 1),
+        alpha=settings["final_learning_rate_fraction"],
+    )
+
+
+class Trainer:
+    """Minimises the negative log-likelihood of a `FlowModel` with Adam.
+
+    Args:
+        model: the flow; trained in place.
+        train: training split; at least one batch.
+        validation: validation split, for early stopping and for the choice of the best weights.
+        settings: the `training` section of a run, complete (see config/README.md).
+        seed: the run's seed; sets the order of the batches.
+        checkpoints: folder for checkpoints; None for none. A checkpoint of the same settings found there is
+            resumed from.
+        log: stream for progress; standard error by default.
+
+    Raises:
+        DataError: fewer rows than a batch.
+        ModelError: a trainable variable gets no gradient.
+    """
+
+    def __init__(
+        self,
+        model: FlowModel,
+        train: Dataset,
+        validation: Dataset,
+        settings: Mapping[str, Any],
+        *,
+        seed: int = 0,
+        checkpoints: str | Path | None = None,
+        log=None,
+    ) -> None:
+        import keras
+
+        if len(train) < settings["batch_size"]:
+            raise DataError(
+                f"training data: expected at least one batch of {settings['batch_size']} rows; got {len(train)} rows"
+            )
+        if len(validation) == 0:
+            raise DataError("validation data: expected at least one row; got none")
+        self.model, self.train, self.validation = model, train, validation
+        self.settings, self.seed, self.log = dict(settings), seed, log or sys.stderr
+        self.checkpoints = Path(checkpoints) if checkpoints else None
+        self.variables = list(model.trainable_variables)
+        self.kernels = [variable for variable in self.variables if variable.shape.rank >= 2]
+        self.schedule = learning_rate_schedule(settings)
+        self.optimizer = keras.optimizers.Adam(self.schedule, beta_2=settings["adam_beta_2"])
+        self.optimizer.build(self.variables)
+        self._inputs = tf.constant(train.inputs)
+        self._known = tf.constant(train.known)
+        self._run = tf.function(self._steps, jit_compile=settings["xla"], reduce_retracing=False)
+        self._check_gradients()
+
+    def _loss(self, inputs: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        nll = -tf.reduce_mean(self.model.log_prob_of_inputs(inputs, known))
+        penalty = tf.zeros([], nll.dtype)
+        if self.settings["l2"]:
+            penalty = self.settings["l2"] * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in self.kernels])
+        return nll + penalty, nll
+
+    def _check_gradients(self) -> None:
+        if not self.variables:
+            raise ModelError("training: expected trainable variables in the flow; got none")
+        rows = slice(0, min(8, len(self.train)))
+        with tf.GradientTape() as tape:
+            loss, _ = self._loss(self._inputs[rows], self._known[rows])
+        gradients = tape.gradient(loss, self.variables)
+        without = [variable.name for variable, gradient in zip(self.variables, gradients) if gradient is None]
+        if without:
+            raise ModelError(f"training: expected a gradient for every variable; got none for {', '.join(without)}")
+
+    def _steps(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        count = indices.shape[0]
+        losses = tf.TensorArray(self.model.dtype, size=count)
+        norms = tf.TensorArray(self.model.dtype, size=count)
+        for step in tf.range(count):
+            rows = indices[step]
+            with tf.GradientTape() as tape:
+                loss, nll = self._loss(tf.gather(self._inputs, rows), tf.gather(self._known, rows))
+            gradients = tape.gradient(loss, self.variables)
+            gradients, norm = tf.clip_by_global_norm(gradients, self.settings["gradient_norm"])
+            self.optimizer.apply(gradients, self.variables)
+            losses = losses.write(step, nll)
+            norms = norms.write(step, norm)
+        return losses.stack(), norms.stack()
+
+    def validation_nll(self) -> float:
+        """Return the mean negative log-likelihood of the validation split in nats."""
+        total = 0.0
+        size = 16384
+        for start in range(0, len(self.validation), size):
+            rows = slice(start, start + size)
+            log_prob = self.model._log_prob(
+                tf.constant(self.validation.inputs[rows]), tf.constant(self.validation.known[rows])
+            )
+            total -= float(np.sum(log_prob.numpy(), dtype=np.float64))
+        return total / len(self.validation)
+
+    def fit(self) -> TrainingResult:
+        """Train to the end or until validation stops improving; the model then has the best weights.
+
+        Raises:
+            DivergenceError: a loss is not finite; the last good weights are in `checkpoints/last_good`.
+        """
+        settings = self.settings
+        state, best = self._resume()
+        writer = None
+        if settings["tensorboard"] and self.checkpoints:
+            writer = tf.summary.create_file_writer(str(self.checkpoints.parent / "tensorboard"))
+        clock = saved = time.monotonic()
+        window_losses: list[np.ndarray] = []
+        window_norms: list[np.ndarray] = []
+        stopped_early = bool(settings["patience"]) and state.waited >= settings["patience"]
+        compiled = set()
+        with Progress(settings["steps"], "train", start=state.step, stream=self.log) as progress:
+            while state.step < settings["steps"] and not stopped_early:
+                every = settings["validate_every"]
+                count = min(settings["steps_per_call"], every - state.step % every, settings["steps"] - state.step)
+                indices = batch_indices(self.seed, state.step, count, settings["batch_size"], len(self.train))
+                call = time.monotonic()
+                losses, norms = (value.numpy() for value in self._run(tf.constant(indices)))
+                if count in compiled:
+                    state.timed_seconds += time.monotonic() - call
+                    state.timed_steps += count
+                compiled.add(count)
+                bad = np.flatnonzero(~(np.isfinite(losses) & np.isfinite(norms)))
+                if bad.size:
+                    self._diverged(state, state.step + int(bad[0]) + 1, best)
+                state.step += count
+                window_losses.append(losses)
+                window_norms.append(norms)
+                if state.step % every and state.step != settings["steps"]:
+                    continue
+                nll = self.validation_nll()
+                if not math.isfinite(nll):
+                    self._diverged(state, state.step, best)
+                now = time.monotonic()
+                state.seconds += now - clock
+                clock = now
+                row = {
+                    "step": state.step,
+                    "train_nll": float(np.concatenate(window_losses).mean(dtype=np.float64)),
+                    "validation_nll": nll,
+                    "learning_rate": float(self.schedule(state.step)),
+                    "gradient_norm_max": float(np.concatenate(window_norms).max()),
+                    "seconds": round(state.seconds, 3),
+                }
+                window_losses, window_norms = [], []
+                state.history.append(row)
+                if nll < state.best_nll - settings["min_improvement"]:
+                    state.best_nll, state.best_step, state.waited = nll, state.step, 0
+                    best = self.model.arrays()
+                else:
+                    state.waited += 1
+                    stopped_early = bool(settings["patience"]) and state.waited >= settings["patience"]
+                if writer:
+                    with writer.as_default(step=state.step):
+                        for name in ("train_nll", "validation_nll", "learning_rate"):
+                            tf.summary.scalar(name, row[name])
+                progress.update(state.step, f"validation nll {nll:.4f}")
+                if self.checkpoints and now - saved >= settings["checkpoint_seconds"]:
+                    self._save(state, best)
+                    saved = time.monotonic()
+        self.model.assign(best)
+        rate = state.timed_steps / state.timed_seconds if state.timed_seconds else state.step / state.seconds
+        # 3 x: the backward pass takes two matrix products for each one of the forward pass.
+        gflops = 3e-9 * rate * settings["batch_size"] * self.model.flops_per_example()
+        return TrainingResult(
+            history=state.history,
+            best_step=state.best_step,
+            best_validation_nll=state.best_nll,
+            steps=state.step,
+            stopped_early=stopped_early,
+            seconds=state.seconds,
+            steps_per_second=rate,
+            gflops=gflops,
+            peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+        )
+
+    def _diverged(self, state: _State, step: int, best: dict[str, np.ndarray]) -> None:
+        rate = float(self.schedule(step))
+        kept = "no weights were good"
+        if state.best_step and self.checkpoints:
+            self.model.assign(best)
+            self.model.save(self.checkpoints / "last_good")
+            kept = f"the last good weights (step {state.best_step}) are in {self.checkpoints / 'last_good'}"
+        raise DivergenceError(
+            f"training: expected a finite loss; got a non-finite one at step {step} (learning rate {rate:.3g}); {kept}. "
+            "Try a smaller training.learning_rate or training.gradient_norm, a longer training.warmup_steps, a "
+            "smaller flow.log_scale_bound, and look for extreme values in the data"
+        )
+
+    def _fingerprint(self) -> str:
+        # Only what changes the result: a resumed run may use another checkpoint interval.
+        relevant = {
+            key: value for key, value in self.settings.items() if key not in ("checkpoint_seconds", "tensorboard")
+        }
+        data = (
+            float(np.sum(self.train.inputs, dtype=np.float64)),
+            float(np.sum(self.validation.inputs, dtype=np.float64)),
+        )
+        return sha256_of_json(
+            {
+                "training": relevant,
+                "flow": self.model.settings,
+                "seed": self.seed,
+                "rows": len(self.train),
+                "data": data,
+            }
+        )
+
+    def _save(self, state: _State, best: dict[str, np.ndarray]) -> None:
+        current = self.checkpoints / "current"
+        with atomic_directory(current) as folder:
+            arrays = {f"model/{key}": value for key, value in self.model.arrays().items()}
+            arrays |= {f"best/{key}": value for key, value in best.items()}
+            arrays |= {
+                f"optimizer/{index:03d}": np.asarray(variable)
+                for index, variable in enumerate(self.optimizer.variables)
+            }
+            write_arrays(folder / "arrays.npz", arrays)
+            write_json(
+                folder / "state.json",
+                {
+                    "fingerprint": self._fingerprint(),
+                    "arrays_sha256": sha256_of(folder / "arrays.npz"),
+                    "state": {**vars(state), "best_nll": None if math.isinf(state.best_nll) else state.best_nll},
+                },
+            )
+            if current.exists():
+                # The one before stays, in case the newest turns out to be damaged.
+                previous = self.checkpoints / "previous"
+                shutil.rmtree(previous, ignore_errors=True)
+                shutil.copytree(current, previous)
+
+    def _resume(self) -> tuple[_State, dict[str, np.ndarray]]:
+        for name in ("current", "previous"):
+            folder = self.checkpoints / name if self.checkpoints else None
+            if folder is None or not folder.exists():
+                continue
+            try:
+                saved = read_json(folder / "state.json")
+                if saved["fingerprint"] != self._fingerprint():
+                    self._say(f"train: {folder} is of other settings or data; not resumed")
+                    continue
+                if sha256_of(folder / "arrays.npz") != saved["arrays_sha256"]:
+                    raise DataError(f"{folder / 'arrays.npz'}: expected the SHA-256 of its state.json; got another")
+                arrays = read_arrays(folder / "arrays.npz")
+            except (DataError, KeyError, OSError) as error:
+                self._say(f"train: checkpoint left aside as damaged: {error}")
+                continue
+            parts: dict[str, dict[str, np.ndarray]] = {"model": {}, "best": {}, "optimizer": {}}
+            for key, value in arrays.items():
+                part, rest = key.split("/", 1)
+                parts[part][rest] = value
+            self.model.assign(parts["model"])
+            for index, variable in enumerate(self.optimizer.variables):
+                variable.assign(parts["optimizer"][f"{index:03d}"])
+            values = saved["state"]
+            values["best_nll"] = math.inf if values["best_nll"] is None else values["best_nll"]
+            state = _State(**values)
+            self._say(f"train: resumed at step {state.step} from {folder}")
+            return state, parts["best"]
+        return _State(), self.model.arrays()
+
+    def _say(self, line: str) -> None:
+        print(line, file=self.log, flush=True)
+
+
+def write_history(path: str | Path, history: list[dict[str, float]]) -> None:
+    """Write rows of training history as CSV with the columns `HISTORY_COLUMNS`."""
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, HISTORY_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from flowpkg.applications import application_module, load_application
+from flowpkg.errors import UserError
+from flowpkg.figures import figure_module
+from flowpkg.problems import problem_module
+from flowpkg.settings import resolve_config
+
+SCHEMA = Path(workflow.basedir) / "schemas" / "config.schema.yaml"
+try:
+    CONFIG = resolve_config(config, SCHEMA)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = CONFIG["results"]
+RUNS = CONFIG["runs"]
+MODEL_FILES = [
+    "weights.npz",
+    "architecture.json",
+    "history.csv",
+    "training.json",
+    "training_scores.npz",
+]
+
+
+wildcard_constraints:
+    run="[A-Za-z0-9][A-Za-z0-9_-]*",
+    figure="[a-z_]+",
+
+
+def figures_of(run):
+    return load_application(RUNS[run]["application"]).figures(RUNS[run])
+
+
+every_figure = [
+    f"{RESULTS}/{run}/figures/{figure}.{suffix}"
+    for run in RUNS
+    for figure in figures_of(run)
+    for suffix in ("png", "pdf")
+]
+every_model = [f"{RESULTS}/{run}/model/weights.npz" for run in RUNS]
+
+
+_graph = None
+
+
+def modules_behind(*roots):
+    """Files of the library that some modules rely on, found in its import graph."""
+    global _graph
+    if _graph is None:
+        import grimp
+
+        _graph = grimp.build_graph("flowpkg", cache_dir=None)
+    package = Path(sys.modules["flowpkg"].__file__).parent
+    names = set(roots).union(*(_graph.find_upstream_modules(root) for root in roots))
+    files = []
+    for name in sorted(names - {"flowpkg"}):
+        path = package.joinpath(*name.split(".")[1:])
+        found = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        files.append(os.path.relpath(found))
+    return files
+
+
+def code_of_prepare(wildcards):
+    return modules_behind(
+        "flowpkg.commands.prepare",
+        problem_module(RUNS[wildcards.run]["problem"]["name"]),
+    )
+
+
+def code_of_train(wildcards):
+    return modules_behind(
+        "flowpkg.commands.train", application_module(RUNS[wildcards.run]["application"])
+    )
+
+
+def code_of_evaluate(wildcards):
+    run = RUNS[wildcards.run]
+    return modules_behind(
+        "flowpkg.commands.evaluate",
+        application_module(run["application"]),
+        problem_module(run["problem"]["name"]),
+    )
+
+
+def code_of_draw(wildcards):
+    return modules_behind("flowpkg.commands.draw", figure_module(wildcards.figure))
+
+
+def settings_of(*sections):
+    """A params function: the sections of a run's settings that a step reads, as JSON text."""
+
+    def text(wildcards):
+        run = RUNS[wildcards.run]
+        # application and problem are needed to name the run's kind; the rest only where it is read.
+        return json.dumps(
+            {key: run[key] for key in ("application", "problem", "seed", *sections)},
+            sort_keys=True,
+        )
+
+    return text
+
+
+def draw_settings(wildcards):
+    run = RUNS[wildcards.run]
+    figures = {wildcards.figure: run["figures"][wildcards.figure]}
+    return json.dumps(
+        {
+            "application": run["application"],
+            "problem": run["problem"],
+            "figures": figures,
+        },
+        sort_keys=True,
+    )
+
+
+def table_file(wildcards):
+    """The user's table, so that a changed file re-runs what depends on it."""
+    path = RUNS[wildcards.run]["problem"].get("path", "")
+    return [] if not path or path.startswith("sklearn:") else [path]
+
+
+def evaluations(wildcards):
+    return [f"{RESULTS}/{run}/evaluation/metrics.json" for run in RUNS]
+
+
+def run_application(wildcards):
+    return RUNS[wildcards.run]["application"].replace("_", " ").capitalize()

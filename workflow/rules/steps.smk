@@ -1,0 +1,105 @@
+rule prepare_data:
+    input:
+        table=table_file,
+        code=code_of_prepare,
+    output:
+        data=update(directory(f"{RESULTS}/{{run}}/data")),
+    log:
+        f"{RESULTS}/{{run}}/logs/prepare_data.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        settings=settings_of("data", "training"),
+    shell:
+        "python -m flowpkg prepare --settings {params.settings:q} --out {output.data} > {log} 2>&1"
+
+
+rule train_model:
+    input:
+        data=f"{RESULTS}/{{run}}/data",
+        code=code_of_train,
+    output:
+        files=update(expand(f"{RESULTS}/{{{{run}}}}/model/{{name}}", name=MODEL_FILES)),
+    log:
+        f"{RESULTS}/{{run}}/logs/train_model.log",
+    benchmark:
+        f"{RESULTS}/{{run}}/logs/train_model.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    # One thread: independent runs then share the cores, and results do not depend on how many there are.
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="4h",
+    params:
+        settings=settings_of("flow", "training"),
+        out=f"{RESULTS}/{{run}}/model",
+        checkpoints=f"{RESULTS}/{{run}}/checkpoints",
+    shell:
+        "python -m flowpkg train --settings {params.settings:q} --data {input.data} --out {params.out} "
+        "--checkpoints {params.checkpoints} --threads {threads} > {log} 2>&1"
+
+
+rule evaluate_model:
+    input:
+        data=f"{RESULTS}/{{run}}/data",
+        model=expand(f"{RESULTS}/{{{{run}}}}/model/{{name}}", name=MODEL_FILES),
+        code=code_of_evaluate,
+    output:
+        metrics=f"{RESULTS}/{{run}}/evaluation/metrics.json",
+        arrays=f"{RESULTS}/{{run}}/evaluation/arrays.npz",
+        provenance=f"{RESULTS}/{{run}}/evaluation/provenance.json",
+    log:
+        f"{RESULTS}/{{run}}/logs/evaluate_model.log",
+    benchmark:
+        f"{RESULTS}/{{run}}/logs/evaluate_model.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        settings=settings_of("data", "flow", "training", "evaluation"),
+        model=f"{RESULTS}/{{run}}/model",
+        out=f"{RESULTS}/{{run}}/evaluation",
+    shell:
+        "python -m flowpkg evaluate --settings {params.settings:q} --data {input.data} --model {params.model} "
+        "--out {params.out} --threads {threads} > {log} 2>&1"
+
+
+rule draw_figure:
+    input:
+        metrics=f"{RESULTS}/{{run}}/evaluation/metrics.json",
+        arrays=f"{RESULTS}/{{run}}/evaluation/arrays.npz",
+        provenance=f"{RESULTS}/{{run}}/evaluation/provenance.json",
+        history=f"{RESULTS}/{{run}}/model/history.csv",
+        style=CONFIG["style"],
+        code=code_of_draw,
+    output:
+        png=report(
+            f"{RESULTS}/{{run}}/figures/{{figure}}.png",
+            caption="../report/figure.rst",
+            category=run_application,
+            subcategory="{run}",
+            labels={"figure": "{figure}"},
+        ),
+        pdf=f"{RESULTS}/{{run}}/figures/{{figure}}.pdf",
+    log:
+        f"{RESULTS}/{{run}}/logs/draw_figure_{{figure}}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        settings=draw_settings,
+        evaluation=f"{RESULTS}/{{run}}/evaluation",
+        model=f"{RESULTS}/{{run}}/model",
+    shell:
+        "python -m flowpkg draw --settings {params.settings:q} --figure {wildcards.figure} "
+        "--evaluation {params.evaluation} --model {params.model} --style {input.style} "
+        "--out {output.png} {output.pdf} > {log} 2>&1"

@@ -1,0 +1,98 @@
+"""Write config/README.md from the schemas, so that the page, the schemas and the defaults cannot part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+METRICS = {
+    "nll_nats": "mean negative log-density of held-out rows, with `nll_nats_se`; reference `entropy_nats`",
+    "entropy_nats": "entropy of the true density (closed form or quadrature)",
+    "kl_nats": "KL(truth || flow): mean of exact minus learned log-density, with `kl_nats_se`; 0 is perfect",
+    "log_prob_max_abs_error_p99": "99th percentile over held-out points of |exact - learned log-density|",
+    "round_trip_max_abs": "largest |decode(encode(x)) - x|, in training standard deviations of each column",
+    "latent_mean_max_abs": "largest absolute mean of a latent; 0 is perfect",
+    "latent_cov_max_abs_error": "largest absolute entry of the latents' covariance minus the identity",
+    "latent_energy_distance": "energy distance of latents to the standard normal; reference "
+    "`latent_energy_distance_null_q95`, the 95 % quantile for truly normal samples of that size",
+    "c2st": "accuracy of a classifier telling held-out from generated rows, with `c2st_se` and `c2st_rows`; 0.5 is perfect",
+    "auroc_anomaly": "area under the ROC of the flow's score, with 95 % interval `_low`, `_high`; references "
+    "`auroc_gaussian`, `auroc_isolation_forest`, `auroc_local_outlier_factor` on the same split",
+    "heldout_rows": "rows behind these numbers; anomalies: `anomaly_rows`",
+    "train_seconds": "seconds of training, compilation included (measured, differs between runs)",
+    "train_steps_per_second": "optimiser steps a second once compiled (measured)",
+    "train_gflops": "GFLOP/s of the networks' matrix products once compiled, 3 x forward (measured)",
+    "peak_memory_mb": "largest resident memory of the training process (measured)",
+    "train_steps": "optimiser steps taken",
+}
+
+
+def kind(schema: dict) -> str:
+    """Return the type column of a key."""
+    if "enum" in schema:
+        return " / ".join(f"`{value}`" for value in schema["enum"])
+    name = schema.get("type", "")
+    limits = [("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<")]
+    text = name if isinstance(name, str) else " or ".join(name)
+    return " ".join([text, *(f"{sign} {schema[key]}" for key, sign in limits if key in schema)])
+
+
+def table(properties: dict) -> list[str]:
+    """Return the Markdown table of some keys."""
+    lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, schema in properties.items():
+        default = f"`{json.dumps(schema['default'])}`" if "default" in schema else "required"
+        lines.append(f"| `{name}` | {kind(schema)} | {default} | {schema['description']} |")
+    return [*lines, ""]
+
+
+def page() -> str:
+    """Return the text of config/README.md."""
+    config = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    run = yaml.safe_load((ROOT / "flowpkg/schemas/run.schema.yaml").read_text())
+    lines = [
+        "# Configuration",
+        "",
+        "`config.yaml` is the laptop default, `smoke.yaml` runs everything tiny, `article.yaml` is the article's scale.",
+        "A file named with `snakemake --configfile FILE` takes the place of `config.yaml`. Unknown keys are refused.",
+        "This page is written by `workflow/scripts/write_config_readme.py` from the schemas.",
+        "",
+        "## Top level",
+        "",
+        *table(config["properties"]),
+        "## A run",
+        "",
+        *table({key: run["properties"][key] for key in ("application", "seed")}),
+    ]
+    lines += ["### `problem`", "", run["properties"]["problem"]["description"], ""]
+    for case in run["properties"]["problem"]["allOf"]:
+        name = case["if"]["properties"]["name"]["const"]
+        keys = dict(case["then"]["properties"])
+        lines += [f"`name: {name}`: {keys.pop('name')['description']}", ""]
+        required = case["then"].get("required", [])
+        lines += table({key: value for key, value in keys.items() if "default" in value or key in required})
+    for section in ("data", "flow", "training", "evaluation"):
+        schema = run["properties"][section]
+        lines += [f"### `{section}`", "", schema["description"], "", *table(schema["properties"])]
+    figures = run["properties"]["figures"]
+    lines += ["### `figures`", "", figures["description"], "", "Figures: "]
+    lines[-1] += ", ".join(f"`{name}`" for name in figures["properties"]) + ". Each takes:"
+    lines += ["", *table(run["$defs"]["figure"]["properties"])]
+    lines += [
+        "## Metrics",
+        "",
+        "Keys of `results/<run>/evaluation/metrics.json`:",
+        "",
+        "| key | meaning |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{key}` | {text} |" for key, text in METRICS.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "config" / "README.md").write_text(page())
