@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +64,8 @@ class FlowModel(tf.Module):
         super().__init__(name="flow_model")
         self.partition = partition
         self.bijector = bijector
-        self.settings = dict(settings)
+        # As text: tf.Module would wrap a dict in a type that json cannot write.
+        self._settings_text = json.dumps(dict(settings))
         self.names = list(names) if names else [f"x{index + 1}" for index in range(partition.x)]
         self.sigma_y = float(sigma_y)
         dtype = bijector.dtype
@@ -72,6 +74,11 @@ class FlowModel(tf.Module):
         self._inverse = tf.function(bijector.inverse_and_log_det, input_signature=[wide])
         self._forward = tf.function(bijector.forward_and_log_det, input_signature=[wide])
         self._log_prob = tf.function(self.log_prob_of_inputs, input_signature=[wide, known])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The `flow` settings that the model was built from."""
+        return json.loads(self._settings_text)
 
     @property
     def dtype(self) -> tf.DType:

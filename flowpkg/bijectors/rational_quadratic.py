@@ -54,8 +54,8 @@ def rational_quadratic(
     # One-hot of the bin by comparison: a gather would be slower under XLA and its gradient a scatter.
     at_or_after = point[..., None] >= edges
     next_edge = tf.concat([at_or_after[..., 1:], tf.zeros_like(at_or_after[..., :1])], axis=-1)
-    first = tf.concat([tf.ones_like(at_or_after[..., :1]), at_or_after[..., 1:]], axis=-1)
-    chosen = tf.cast(first & ~next_edge, dtype)
+    lowest = tf.concat([tf.ones_like(at_or_after[..., :1]), at_or_after[..., 1:]], axis=-1)
+    chosen = tf.cast(lowest & ~next_edge, dtype)
 
     def pick(table):
         return tf.reduce_sum(table * chosen, axis=-1)
@@ -73,7 +73,12 @@ def rational_quadratic(
         c = -secant * rise
         # max(.., 0): rounding can push an exact zero below it.
         root = tf.sqrt(tf.maximum(tf.square(b) - 4.0 * a * c, tf.cast(1e-30, dtype)))
-        fraction = tf.clip_by_value(2.0 * c / (-b - root), 0.0, 1.0)
+        # Of the two forms of the root, the one whose sum does not cancel; each branch is safe where unused.
+        plain = b >= 0.0
+        q = -0.5 * (b + tf.where(plain, root, -root))
+        first = c / tf.where(plain, q, -tf.ones_like(q))
+        second = q / tf.where(plain, tf.ones_like(a), a)
+        fraction = tf.clip_by_value(tf.where(plain, first, second), 0.0, 1.0)
         mapped = x_left + fraction * width
     else:
         fraction = (point - x_left) / width
