@@ -17,13 +17,14 @@ except UserError as error:
 
 RESULTS = CONFIG["results"]
 RUNS = CONFIG["runs"]
-MODEL_FILES = [
-    "weights.npz",
-    "architecture.json",
-    "history.csv",
-    "training.json",
-    "training_scores.npz",
-]
+
+# Snakemake takes earlier data as good enough when its source is gone, so a wrong path is caught here.
+for name, run in RUNS.items():
+    path = run["problem"].get("path", "sklearn:")
+    if not path.startswith("sklearn:") and not Path(path).is_file():
+        raise WorkflowError(
+            f"config.runs.{name}.problem.path: expected a table; got no such file: {path}"
+        )
 
 
 wildcard_constraints:

@@ -22,7 +22,11 @@ rule train_model:
         data=f"{RESULTS}/{{run}}/data",
         code=code_of_train,
     output:
-        files=update(expand(f"{RESULTS}/{{{{run}}}}/model/{{name}}", name=MODEL_FILES)),
+        weights=update(f"{RESULTS}/{{run}}/model/weights.npz"),
+        architecture=update(f"{RESULTS}/{{run}}/model/architecture.json"),
+        history=update(f"{RESULTS}/{{run}}/model/history.csv"),
+        training=update(f"{RESULTS}/{{run}}/model/training.json"),
+        scores=update(f"{RESULTS}/{{run}}/model/training_scores.npz"),
     log:
         f"{RESULTS}/{{run}}/logs/train_model.log",
     benchmark:
@@ -36,7 +40,7 @@ rule train_model:
         runtime="4h",
     params:
         settings=settings_of("flow", "training"),
-        out=f"{RESULTS}/{{run}}/model",
+        out=subpath(output.weights, parent=True),
         checkpoints=f"{RESULTS}/{{run}}/checkpoints",
     shell:
         "python -m flowpkg train --settings {params.settings:q} --data {input.data} --out {params.out} "
@@ -46,7 +50,11 @@ rule train_model:
 rule evaluate_model:
     input:
         data=f"{RESULTS}/{{run}}/data",
-        model=expand(f"{RESULTS}/{{{{run}}}}/model/{{name}}", name=MODEL_FILES),
+        weights=f"{RESULTS}/{{run}}/model/weights.npz",
+        architecture=f"{RESULTS}/{{run}}/model/architecture.json",
+        history=f"{RESULTS}/{{run}}/model/history.csv",
+        training=f"{RESULTS}/{{run}}/model/training.json",
+        scores=f"{RESULTS}/{{run}}/model/training_scores.npz",
         code=code_of_evaluate,
     output:
         metrics=f"{RESULTS}/{{run}}/evaluation/metrics.json",
@@ -64,8 +72,8 @@ rule evaluate_model:
         runtime="1h",
     params:
         settings=settings_of("data", "flow", "training", "evaluation"),
-        model=f"{RESULTS}/{{run}}/model",
-        out=f"{RESULTS}/{{run}}/evaluation",
+        model=subpath(input.weights, parent=True),
+        out=subpath(output.metrics, parent=True),
     shell:
         "python -m flowpkg evaluate --settings {params.settings:q} --data {input.data} --model {params.model} "
         "--out {params.out} --threads {threads} > {log} 2>&1"
@@ -97,8 +105,8 @@ rule draw_figure:
         runtime="10m",
     params:
         settings=draw_settings,
-        evaluation=f"{RESULTS}/{{run}}/evaluation",
-        model=f"{RESULTS}/{{run}}/model",
+        evaluation=subpath(input.metrics, parent=True),
+        model=subpath(input.history, parent=True),
     shell:
         "python -m flowpkg draw --settings {params.settings:q} --figure {wildcards.figure} "
         "--evaluation {params.evaluation} --model {params.model} --style {input.style} "
