@@ -18,7 +18,7 @@ def draw(evaluation, options):
     reach = max(4.0, 1.1 * float(np.abs(np.concatenate([normal, anomaly])).max()))
     for set_scale in (ax.set_xscale, ax.set_yscale):
         set_scale("symlog", linthresh=4.0, linscale=3.0)
-    ticks = [tick for tick in (-100, -10, -4, -2, 0, 2, 4, 10, 100) if abs(tick) <= reach]
+    ticks = [tick for tick in (-100, -10, -2, 0, 2, 10, 100) if abs(tick) <= reach]
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=ticks, yticks=ticks)
     ax.set_xticklabels([str(tick) for tick in ticks])
     ax.set_yticklabels([str(tick) for tick in ticks])

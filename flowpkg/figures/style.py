@@ -22,6 +22,8 @@ STYLE_SHEET = Path(__file__).with_name("style.mplstyle")
 # Okabe & Ito's palette: told apart by colour-blind readers and in grey print.
 ROLES = {"data": "#0072B2", "latent": "#009E73", "generated": "#E69F00", "reference": "#4D4D4D", "outlier": "#D55E00"}
 
+LABEL_BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+
 WIDTH = 6.8  # inches, the text width of an article
 
 
@@ -80,7 +82,15 @@ def unit_circles(ax, *, label: bool = True) -> None:
         ax.add_patch(Circle((0, 0), radius, fill=False, color=ROLES["reference"], lw=0.8, ls=(0, (4, 3)), zorder=3))
         if label:
             ax.text(
-                0, -radius, f"{radius} sd", ha="center", va="bottom", fontsize=7, color=ROLES["reference"], zorder=4
+                0,
+                -radius,
+                f"{radius} sd",
+                ha="center",
+                va="bottom",
+                fontsize=7,
+                color=ROLES["reference"],
+                zorder=4,
+                bbox=LABEL_BOX,
             )
 
 
