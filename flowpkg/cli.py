@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 
 from flowpkg import __version__
-from flowpkg.errors import UserError
+from flowpkg.errors import SettingsError, UserError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,12 +68,47 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, metavar="FILE", help="CSV or Parquet file")
     command.add_argument("--html", metavar="FILE", help="also a table for reading")
 
+    command = add("compare", "set the metrics of several runs side by side")
+    command.add_argument("--columns", required=True, metavar="JSON", help="list of {metric, label, goal, best}")
+    command.add_argument("--evaluations", required=True, nargs="+", metavar="DIR", help="folders of flowpkg evaluate")
+    command.add_argument("--style", metavar="FILE", help="Matplotlib style sheet")
+    command.add_argument("--out", required=True, nargs="+", metavar="FILE", help="CSV, Parquet, PNG or PDF files")
+
+    command = add("posterior", "draw posterior samples for observations")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    command.add_argument(
+        "--observe", required=True, metavar="FILE", help="CSV, Parquet or NPZ file, one observation a row"
+    )
+    command.add_argument("-n", type=int, default=1000, metavar="N", help="samples for each observation (default: 1000)")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file for the samples")
+    command.add_argument(
+        "--summary", metavar="FILE", help="table of means, deviations and quantiles (default: beside OUT)"
+    )
+
+    command = add("classify", "class probabilities of each row of a table")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
+    command.add_argument("--data", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+    command.add_argument(
+        "--priors", type=float, nargs="+", metavar="P", help="class priors (default: those of training)"
+    )
+    command.add_argument(
+        "--percentile",
+        type=float,
+        default=0.1,
+        metavar="P",
+        help="flag rows less likely than this percentile of training rows (default: 0.1)",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+
     command = add("sample", "draw samples from a trained model")
     command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
     command.add_argument("-n", type=int, default=1000, metavar="N", help="number of samples (default: 1000)")
     command.add_argument(
         "--temperature", type=float, default=1.0, metavar="T", help="scale of the latents (default: 1)"
     )
+    command.add_argument("--label", type=int, metavar="K", help="class to sample from, for a model with labels")
     command.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
 
@@ -112,6 +148,17 @@ def run(arguments: argparse.Namespace) -> None:
         from flowpkg.commands.draw import draw as function
     elif arguments.command == "collect":
         from flowpkg.commands.collect import collect as function
+    elif arguments.command == "compare":
+        from flowpkg.commands.compare import compare as function
+
+        try:
+            options["columns"] = json.loads(options["columns"])
+        except json.JSONDecodeError as error:
+            raise SettingsError(f"--columns: expected JSON; got {error}") from None
+    elif arguments.command == "posterior":
+        from flowpkg.commands.apply import posterior as function
+    elif arguments.command == "classify":
+        from flowpkg.commands.apply import classify as function
     elif arguments.command == "sample":
         from flowpkg.commands.apply import sample as function
     elif arguments.command == "score":

@@ -48,7 +48,10 @@ def build_coupling_flow(
     *,
     seed: int = 0,
     training_inputs: np.ndarray | None = None,
+    training_known: np.ndarray | None = None,
     names: list[str] | None = None,
+    y_names: list[str] | None = None,
+    problem: Mapping[str, Any] | None = None,
     context_dim: int = 0,
 ) -> FlowModel:
     """Build standardisation followed by `layers` couplings that take turns in which part they transform.
@@ -61,8 +64,10 @@ def build_coupling_flow(
         seed: the run's seed; sets initial weights and mixing matrices.
         training_inputs: `[n, N]` training inputs, to fit the standardisation and ActNorm; None leaves both at
             the identity, to be filled by loaded weights.
-        names: names of the x columns.
-        context_dim: width of the context that conditioners see beside their passive part.
+        training_known: `[n, dim y]` training targets, to fit the standardisation of y and the linear start;
+            needed with `training_inputs` if there is a y.
+        names, y_names, problem: kept in the model, see `FlowModel`.
+        context_dim: width of y for a conditional flow, whose conditioners see it beside their passive part.
 
     Raises:
         SettingsError: a name in `settings` is unknown.
@@ -75,10 +80,20 @@ def build_coupling_flow(
     dtype = tf.as_dtype(settings["dtype"])
     dim = partition.dim
     rng = generator(seed, "initial weights")
+    columns = [*names, *(f"e{index + 1}" for index in range(partition.e))] if names else None
     if training_inputs is None:
         layers = [Standardise(np.zeros(dim), np.eye(dim), dtype=dtype)]
     else:
-        layers = [Standardise.fit(training_inputs, settings["standardise"], names=names, dtype=dtype)]
+        layers = [Standardise.fit(training_inputs, settings["standardise"], names=columns, dtype=dtype)]
+    if settings["linear_start"] and settings["mixing"] == "permutation":
+        raise SettingsError("flow.linear_start: expected flow.mixing none or orthogonal; got permutation")
+    standardise_y = None
+    if training_known is not None and (partition.y or context_dim):
+        standardise_y = Standardise.fit(
+            training_known, settings["standardise_y"], names=y_names, dtype=dtype, name="standardise_y"
+        )
+    if settings["linear_start"] and partition.y:
+        layers.append(_linear_start(layers[0], standardise_y, training_inputs, training_known, partition, rng, dtype))
     coupling = COUPLINGS[settings["coupling"]](settings)
     conditioner = partial(
         Conditioner, hidden=settings["hidden"], activation=settings["activation"], rng=rng, dtype=dtype
@@ -90,17 +105,70 @@ def build_coupling_flow(
         layers.append(coupling(dim, conditioner, transform_first=index % 2 == 1, context_dim=context_dim, dtype=dtype))
         if settings["actnorm"]:
             layers.append(ActNorm(dim, dtype=dtype))
-    model = FlowModel(partition, Sequential(layers, dtype=dtype), settings=settings, names=names)
-    if training_inputs is not None:
-        _initialise_actnorm(layers, tf.constant(training_inputs[:4096], dtype))
+    if settings["mixing"] == "permutation" and partition.y and not settings["linear_start"]:
+        # Couplings move no dimension: this one puts the last dim y places, e among them, where y is read.
+        layers.append(Permutation(np.roll(np.arange(dim), partition.y), dtype=dtype))
+    if settings["linear_start"] and partition.y and settings["mixing"] == "orthogonal":
+        layers.append(_undo_mixing(layers, dtype))
+    model = FlowModel(
+        partition,
+        Sequential(layers, dtype=dtype),
+        settings=settings,
+        names=names,
+        sigma_y=settings["sigma_y"],
+        learn_sigma_y=settings["learn_sigma_y"],
+        context_dim=context_dim,
+        standardise_y=standardise_y,
+        y_names=y_names,
+        problem=problem,
+    )
+    if training_inputs is not None and settings["actnorm"]:
+        known = None
+        if context_dim:
+            known = model.standardised(tf.constant(training_known[:4096], dtype))
+        _initialise_actnorm(layers, tf.constant(training_inputs[:4096], dtype), known)
     return model
 
 
-def _initialise_actnorm(layers: list, value: tf.Tensor) -> None:
+def _linear_start(standardise, standardise_y, inputs, known, partition, rng, dtype) -> OrthogonalMixing:
+    """Return the rotation whose first rows are the best linear prediction of standardised y from the inputs.
+
+    With whitened inputs u and whitened y the regression y = B u + residual has rows of norm at most one; the
+    orthogonal matrix nearest to B (its polar factor) is completed by an orthonormal basis of what y leaves
+    open. Couplings start as the identity, so training starts from the linear solution and learns what is not
+    linear. For a linear Gaussian problem the start is the answer but for y's target width.
+    """
+    if inputs is None:
+        return OrthogonalMixing(np.eye(partition.dim), dtype=dtype)
+    u = np.linalg.solve(np.asarray(standardise.scale, np.float64), (inputs - np.asarray(standardise.loc)).T).T
+    t = np.linalg.solve(np.asarray(standardise_y.scale, np.float64), (known - np.asarray(standardise_y.loc)).T).T
+    slope = np.linalg.lstsq(u, t, rcond=None)[0].T
+    left, _, right = np.linalg.svd(slope, full_matrices=False)
+    rows = left @ right
+    free = rng.standard_normal((partition.dim, partition.z))
+    free -= rows.T @ (rows @ free)
+    basis = np.linalg.qr(free)[0].T
+    # Twice is enough (Kahan): the first pass leaves rounding along the rows of y.
+    basis = np.linalg.qr((basis - (basis @ rows.T) @ rows).T)[0].T
+    return OrthogonalMixing(np.concatenate([rows, basis]), dtype=dtype)
+
+
+def _undo_mixing(layers: list, dtype) -> OrthogonalMixing:
+    """Return the rotation that takes back those between the couplings, so that the start keeps its meaning."""
+    product = None
+    for layer in layers[2:]:
+        if isinstance(layer, OrthogonalMixing):
+            matrix = np.asarray(layer.matrix, np.float64)
+            product = matrix if product is None else matrix @ product
+    u, _, v = np.linalg.svd(product.T)
+    return OrthogonalMixing(u @ v, dtype=dtype)
+
+
+def _initialise_actnorm(layers: list, value: tf.Tensor, context: tf.Tensor | None) -> None:
     for layer in layers:
         if isinstance(layer, ActNorm):
             layer.initialise(value)
-        value = layer.inverse_and_log_det(value)[0]
+        value = layer.inverse_and_log_det(value, context)[0]
 
 
 FLOWS: dict[str, Callable[..., FlowModel]] = {"coupling": build_coupling_flow}

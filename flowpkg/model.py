@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from scipy.special import logsumexp, softmax
 
-from flowpkg.bijectors import Sequential
-from flowpkg.errors import DataError, ModelError
+from flowpkg.bijectors import Sequential, Standardise
+from flowpkg.errors import DataError, ModelError, SettingsError
 from flowpkg.files import sha256_of, write_arrays, write_json
 from flowpkg.model_files import FORMAT, FORMAT_VERSION, read_model_files
 from flowpkg.partition import Partition
@@ -37,17 +38,29 @@ class FlowModel(tf.Module):
     """An invertible model of inputs `[x | e]` and outputs `[y | z]`.
 
         encode: [x | e] -> [y | z]        decode: [y | z] -> [x | e]
-        log_prob(x, e | y) = log N(y_out; y, sigma_y^2 I) + log N(z; 0, I) + log|det d[y|z]/d[x|e]|
+        log_prob(x, e | y) = log N(t(y_out); t(y), sigma_y^2 I) + log N(z; 0, I) + log|det d[t(y)|z]/d[x|e]|
 
-    With y empty this is the plain normalizing flow. All arrays are batches, `[n, width]`; anything that
-    `tf.convert_to_tensor` takes is accepted.
+    t standardises y with the statistics of the training split. With y empty this is the plain normalizing flow.
+    With `context_dim` it is a conditional flow, `x <-> z given y`, whose conditioners see t(y); y is then no
+    part of the outputs and the partition's y is 0:
+
+        log_prob(x, e | y) = log N(z; 0, I) + log|det dz/d[x|e]|
+
+    All methods are the same for both. All arrays are batches, `[n, width]`; anything that
+    `tf.convert_to_tensor` takes is accepted, in the units of the data.
 
     Args:
         partition: dimensions of the four parts.
         bijector: map of `[N]` vectors; its `forward` is decode, its `inverse` is encode.
         settings: the `flow` settings it was built from, kept to rebuild it on loading.
         names: names of the x columns; by default `x1`, `x2`, ...
-        sigma_y: standard deviation of the target density around y, in the units of y.
+        sigma_y: standard deviation of the target density around y, in standardised units of y.
+        learn_sigma_y: train sigma_y along with the flow; it stays above 1e-3.
+        context_dim: width of y for a conditional flow; 0 for an invertible one.
+        standardise_y: fixed standardisation t of y; the identity by default.
+        y_names: names of the y columns; by default `y1`, `y2`, ...
+        problem: settings of the problem that the model was trained for, kept so that new data can be
+            re-simulated and labels named; None if unknown.
 
     Source: Dinh et al. 2017, arXiv:1605.08803; partition after Ardizzone et al. 2019, arXiv:1808.04730.
     """
@@ -60,20 +73,56 @@ class FlowModel(tf.Module):
         settings: Mapping[str, Any],
         names: list[str] | None = None,
         sigma_y: float = 0.1,
+        learn_sigma_y: bool = False,
+        context_dim: int = 0,
+        standardise_y: Standardise | None = None,
+        y_names: list[str] | None = None,
+        problem: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name="flow_model")
+        if context_dim and partition.y:
+            raise SettingsError(
+                f"partition: expected y = 0 for a conditional flow, whose y is context; got y = {partition.y}"
+            )
         self.partition = partition
         self.bijector = bijector
+        self.context_dim = int(context_dim)
+        self.y_names = list(y_names) if y_names else [f"y{index + 1}" for index in range(self.known_dim)]
+        self._problem_text = json.dumps(dict(problem)) if problem else ""
         # As text: tf.Module would wrap a dict in a type that json cannot write.
         self._settings_text = json.dumps(dict(settings))
         self.names = list(names) if names else [f"x{index + 1}" for index in range(partition.x)]
-        self.sigma_y = float(sigma_y)
         dtype = bijector.dtype
+        self.standardise_y, self.log_sigma_y = None, None
+        if self.known_dim:
+            self.standardise_y = standardise_y or Standardise(
+                np.zeros(self.known_dim), np.eye(self.known_dim), dtype=dtype, name="standardise_y"
+            )
+        if partition.y:
+            self.log_sigma_y = tf.Variable(math.log(sigma_y), trainable=learn_sigma_y, dtype=dtype, name="log_sigma_y")
         wide = tf.TensorSpec([None, partition.dim], dtype)
-        known = tf.TensorSpec([None, partition.y], dtype)
-        self._inverse = tf.function(bijector.inverse_and_log_det, input_signature=[wide])
-        self._forward = tf.function(bijector.forward_and_log_det, input_signature=[wide])
+        known = tf.TensorSpec([None, self.known_dim], dtype)
+        latent = tf.TensorSpec([None, partition.z], dtype)
+        self._encode = tf.function(self._encode_joined, input_signature=[wide, known])
+        self._decode = tf.function(self._decode_parts, input_signature=[known, latent])
         self._log_prob = tf.function(self.log_prob_of_inputs, input_signature=[wide, known])
+        # Fixed shapes: XLA compiles this once for each size of chunk.
+        self._decode_compiled = tf.function(self._decode_parts, jit_compile=True)
+
+    @property
+    def known_dim(self) -> int:
+        """Width of y, be it output or context."""
+        return self.partition.y or self.context_dim
+
+    @property
+    def sigma_y(self) -> float:
+        """Standard deviation of the target density around y, in standardised units."""
+        return float(tf.exp(self.log_sigma_y)) if self.log_sigma_y is not None else math.nan
+
+    @property
+    def problem(self) -> dict[str, Any] | None:
+        """Settings of the problem that the model was trained for, if known."""
+        return json.loads(self._problem_text) if self._problem_text else None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -91,61 +140,87 @@ class FlowModel(tf.Module):
         Raises:
             ModelError: the partition has a y; its density is conditional, see `log_prob`.
         """
-        if self.partition.y:
-            raise ModelError(f"distribution: expected a partition without y; got dim y = {self.partition.y}")
+        if self.known_dim:
+            raise ModelError(f"distribution: expected a partition without y; got dim y = {self.known_dim}")
         base = tfp.distributions.MultivariateNormalDiag(loc=tf.zeros([self.partition.dim], self.dtype))
         return tfp.distributions.TransformedDistribution(base, self.bijector)
 
-    def encode(self, x, e=None) -> Outputs:
+    def encode(self, x, e=None, y=None) -> Outputs:
         """Map inputs to outputs.
 
         Args:
             x: `[n, dim x]`.
             e: `[n, dim e]`; needed if the partition has an e.
+            y: `[n, dim y]`; needed by a conditional flow, ignored by an invertible one.
+
+        Returns:
+            `Outputs(y [n, dim y], z [n, dim z])`; a conditional flow hands back the y it was given.
 
         Raises:
             DataError: a width does not fit the partition.
         """
-        outputs, _ = self._inverse(self._join({"x": x, "e": e}))
-        return Outputs(*tf.split(outputs, [self.partition.y, self.partition.z], axis=-1))
+        inputs = self._join({"x": x, "e": e})
+        known = self._known(y) if self.context_dim else self._no_known(inputs)
+        return Outputs(*self._encode(inputs, known))
 
     def decode(self, z, y=None) -> Inputs:
         """Map outputs to inputs.
 
         Args:
             z: `[n, dim z]`.
-            y: `[n, dim y]`; needed if the partition has a y.
+            y: `[n, dim y]`; needed if the model has a y.
 
         Raises:
             DataError: a width does not fit the partition.
         """
-        inputs, _ = self._forward(self._join({"y": y, "z": z}))
-        return Inputs(*tf.split(inputs, [self.partition.x, self.partition.e], axis=-1))
+        latent = self._part("z", z, self.partition.z)
+        known = self._known(y) if self.known_dim else self._no_known(latent)
+        return Inputs(*self._decode(known, latent))
+
+    def predict(self, x, e=None):
+        """Return the y part of encode, `[n, dim y]`: what the model believes would be observed for x.
+
+        Args:
+            x: `[n, dim x]`.
+            e: `[n, dim e]`; zeros, its mean, by default.
+
+        Raises:
+            ModelError: the model has no y among its outputs.
+        """
+        if not self.partition.y:
+            raise ModelError("predict: expected a model with y among its outputs; got none (or a conditional flow)")
+        if e is None and self.partition.e:
+            e = np.zeros((len(x), self.partition.e))
+        return self.encode(x, e).y
 
     def log_prob(self, x, e=None, y=None) -> tf.Tensor:
-        """Return the log-density of inputs in nats, given y where the partition has one.
+        """Return the log-density of inputs in nats, given y where the model has one.
 
         Args:
             x: `[n, dim x]`.
             e: `[n, dim e]`; needed if the partition has an e.
-            y: `[n, dim y]`; needed if the partition has a y.
+            y: `[n, dim y]`; needed if the model has a y.
 
         Returns:
             `[n]`.
         """
         inputs = self._join({"x": x, "e": e})
-        known = self._part("y", y) if self.partition.y else tf.zeros([tf.shape(inputs)[0], 0], self.dtype)
-        return self._log_prob(inputs, known)
+        return self._log_prob(inputs, self._known(y) if self.known_dim else self._no_known(inputs))
 
     def log_prob_of_inputs(self, inputs: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
         """Return `log_prob` of joined inputs `[n, N]` and targets `[n, dim y]`; plain ops, for use in training."""
-        outputs, log_det = self.bijector.inverse_and_log_det(inputs)
+        known = self.standardised(known)
+        outputs, log_det = self.bijector.inverse_and_log_det(inputs, known if self.context_dim else None)
         if self.partition.y:
-            residual = (outputs[..., : self.partition.y] - known) / self.sigma_y
+            residual = (outputs[..., : self.partition.y] - known) * tf.exp(-self.log_sigma_y)
             outputs = tf.concat([residual, outputs[..., self.partition.y :]], axis=-1)
-            log_det -= self.partition.y * math.log(self.sigma_y)
+            log_det -= self.partition.y * self.log_sigma_y
         norm = 0.5 * self.partition.dim * math.log(2.0 * math.pi)
         return log_det - 0.5 * tf.reduce_sum(tf.square(outputs), axis=-1) - norm
+
+    def standardised(self, known: tf.Tensor) -> tf.Tensor:
+        """Return t(y) of `[n, dim y]`; plain ops."""
+        return self.standardise_y.inverse_and_log_det(known)[0] if self.known_dim else known
 
     def sample(self, n: int, *, temperature: float = 1.0, y=None, seed=(0, 0)) -> Inputs:
         """Draw inputs by decoding normal latents.
@@ -153,16 +228,112 @@ class FlowModel(tf.Module):
         Args:
             n: number of samples.
             temperature: standard deviation of the latents; below 1 samples keep closer to the mode.
-            y: `[dim y]` or `[n, dim y]`; needed if the partition has a y.
+            y: `[dim y]` or `[n, dim y]`, or a whole number for a class label, which stands for its one-hot
+                vector; needed if the model has a y.
             seed: two integers; the same seed gives the same samples.
 
         Returns:
             `Inputs(x [n, dim x], e [n, dim e])`.
         """
         z = temperature * tf.random.stateless_normal([n, self.partition.z], seed=seed, dtype=self.dtype)
-        if self.partition.y and y is not None:
-            y = tf.broadcast_to(tf.cast(y, self.dtype), [n, self.partition.y])
+        if self.known_dim and y is not None:
+            y = self._one_hot(y) if isinstance(y, (int, np.integer)) else np.asarray(y)
+            y = tf.broadcast_to(tf.cast(y, self.dtype), [n, self.known_dim])
         return self.decode(z, y)
+
+    def posterior(self, y, n: int, *, seed=(0, 0), chunk: int = 65_536) -> np.ndarray:
+        """Draw x from its posterior given each observation: fix y, draw z, decode, drop e.
+
+        Args:
+            y: `[m, dim y]` observations.
+            n: samples for each.
+            seed: two integers; the same seed gives the same samples.
+            chunk: rows decoded at a time; bounds memory.
+
+        Returns:
+            `[m, n, dim x]`.
+
+        Raises:
+            ModelError: the model has no y.
+            DataError: y has another width or holds NaN or infinity; the message names the row.
+        """
+        if not self.known_dim:
+            raise ModelError("posterior: expected a model that knows a y; got one without")
+        y = self._known(y).numpy()
+        bad = np.flatnonzero(~np.isfinite(y).all(axis=1))
+        if bad.size:
+            raise DataError(f"y: expected finite numbers; got NaN or infinity in row {bad[0] + 1}")
+        total = len(y) * n
+        chunk = max(1, min(chunk, total))
+        out = np.empty((total, self.partition.x), self.dtype.as_numpy_dtype)
+        for index, start in enumerate(range(0, total, chunk)):
+            # The last chunk is filled up, so that every call has one shape and is compiled once.
+            rows = np.minimum(np.arange(start, start + chunk), total - 1) // n
+            z = tf.random.stateless_normal(
+                [chunk, self.partition.z], seed=(int(seed[0]), int(seed[1]) + index), dtype=self.dtype
+            )
+            x = self._decode_compiled(tf.constant(y[rows]), z)[0].numpy()
+            out[start : start + chunk] = x[: total - start]
+        return out.reshape(len(y), n, self.partition.x)
+
+    def label_log_prob(self, x, *, draws: int = 64, seed=(0, 0)) -> np.ndarray:
+        """Return log q(x | label k) in nats for every class label, `[n, K]`.
+
+        Padding e is integrated out by importance sampling from its own distribution,
+
+            q(x | k) = E_{e ~ N(0, I)} [ q(x, e | k) / N(e; 0, I) ],
+
+        unbiased for the density; the logarithm is low by at most half the relative variance over `draws`.
+
+        Args:
+            x: `[n, dim x]`.
+            draws: draws of e for each point; one is used if there is no e.
+            seed: of these draws.
+        """
+        x = self._part("x", x, self.partition.x).numpy()
+        classes, width = self.known_dim, self.partition.e
+        draws = draws if width else 1
+        e = tf.random.stateless_normal([draws, width], seed=seed, dtype=self.dtype).numpy()
+        base = -0.5 * (e**2).sum(axis=1) - 0.5 * width * math.log(2.0 * math.pi)
+        out = np.empty((len(x), classes))
+        size = max(1, 131_072 // draws)
+        identity = np.eye(classes, dtype=x.dtype)
+        labels = self.standardised(tf.constant(identity)).numpy()
+        for start in range(0, len(x), size):
+            rows = x[start : start + size]
+            inputs = np.concatenate([np.repeat(rows, draws, 0), np.tile(e, (len(rows), 1))], axis=1)
+            if self.context_dim:
+                columns = [self._log_prob(inputs, np.tile(row, (len(inputs), 1))).numpy() for row in identity]
+                joint = np.stack(columns, axis=-1)
+            else:
+                first = np.tile(identity[0], (len(inputs), 1))
+                shared = self._log_prob(inputs, first).numpy().astype(np.float64)
+                found = self.standardised(self._encode(inputs, first)[0]).numpy().astype(np.float64)
+                square = ((found[:, None, :] - labels) ** 2).sum(axis=-1)
+                joint = shared[:, None] - 0.5 * (square - square[:, :1]) / self.sigma_y**2
+            joint = joint.reshape(len(rows), draws, classes) - base[:, None]
+            out[start : start + size] = logsumexp(joint, axis=1) - math.log(draws)
+        return out
+
+    def classify(self, x, *, priors=None, draws: int = 64, seed=(0, 0)) -> np.ndarray:
+        """Return posterior class probabilities by Bayes' rule, `[n, K]`.
+
+            p(k | x) = priors_k q(x | k) / sum_j priors_j q(x | j)
+
+        Args:
+            x: `[n, dim x]`.
+            priors: `[K]` class probabilities before x is seen, adding up to one; equal by default.
+            draws, seed: as `label_log_prob`.
+
+        Raises:
+            ModelError: the model has no y.
+            DataError: priors of another length, negative, or not adding up to one.
+        """
+        if not self.known_dim:
+            raise ModelError("classify: expected a model with class labels as y; got one without y")
+        return softmax(
+            self.label_log_prob(x, draws=draws, seed=seed) + np.log(check_priors(priors, self.known_dim)), axis=1
+        )
 
     def flops_per_example(self) -> int:
         """Floating-point operations of one encode of one example, matrix products of the networks only."""
@@ -192,7 +363,10 @@ class FlowModel(tf.Module):
                 "partition": self.partition.to_dict(),
                 "flow": self.settings,
                 "names": self.names,
-                "sigma_y": self.sigma_y,
+                "sigma_y": self.sigma_y if self.partition.y else None,
+                "context_dim": self.context_dim,
+                "y_names": self.y_names,
+                "problem": self.problem,
                 "weights_sha256": sha256_of(folder / "weights.npz"),
                 "arrays": {
                     key: {
@@ -215,8 +389,15 @@ class FlowModel(tf.Module):
         from flowpkg.flows import build_flow
 
         architecture, arrays = read_model_files(folder)
-        model = build_flow(architecture["flow"], Partition(**architecture["partition"]), names=architecture["names"])
-        model.sigma_y = architecture["sigma_y"]
+        model = build_flow(
+            architecture["flow"],
+            Partition(**architecture["partition"]),
+            names=architecture["names"],
+            # Absent from files of the first weeks, which had no y.
+            context_dim=architecture.get("context_dim", 0),
+            y_names=architecture.get("y_names"),
+            problem=architecture.get("problem"),
+        )
         model.assign(arrays, source=str(Path(folder) / "weights.npz"))
         return model
 
@@ -239,16 +420,44 @@ class FlowModel(tf.Module):
                 raise ModelError(f"{source}: {key}: expected shape {tuple(variable.shape)}; got {arrays[key].shape}")
             variable.assign(arrays[key])
 
+    def _encode_joined(self, inputs, known):
+        outputs, _ = self.bijector.inverse_and_log_det(inputs, self.standardised(known) if self.context_dim else None)
+        y, z = tf.split(outputs, [self.partition.y, self.partition.z], axis=-1)
+        if self.partition.y:
+            return self.standardise_y.forward_and_log_det(y)[0], z
+        return (known, z) if self.context_dim else (y, z)
+
+    def _decode_parts(self, known, z):
+        known = self.standardised(known)
+        outputs = z if self.context_dim else tf.concat([known, z], axis=-1)
+        inputs, _ = self.bijector.forward_and_log_det(outputs, known if self.context_dim else None)
+        return tf.split(inputs, [self.partition.x, self.partition.e], axis=-1)
+
     def _named_variables(self) -> dict[str, tf.Variable]:
         named = {}
         for index, layer in enumerate(self.bijector.layers):
             for position, variable in enumerate(layer.variables):
                 label = variable.name.split(":")[0]
                 named[f"layer_{index:02d}_{layer.name}/{position:02d}_{label}"] = variable
+        if self.standardise_y is not None:
+            for variable in self.standardise_y.variables:
+                named[f"standardise_y/{variable.name.split(':')[0]}"] = variable
+        if self.log_sigma_y is not None:
+            named["log_sigma_y"] = self.log_sigma_y
         return named
 
-    def _part(self, name: str, value) -> tf.Tensor:
-        width = getattr(self.partition, name)
+    def _known(self, value) -> tf.Tensor:
+        return self._part("y", value, self.known_dim)
+
+    def _no_known(self, like: tf.Tensor) -> tf.Tensor:
+        return tf.zeros([tf.shape(like)[0], self.known_dim], self.dtype)
+
+    def _one_hot(self, label: int) -> np.ndarray:
+        if not 0 <= label < self.known_dim:
+            raise DataError(f"y: expected a label from 0 to {self.known_dim - 1}; got {label}")
+        return np.eye(self.known_dim)[label]
+
+    def _part(self, name: str, value, width: int) -> tf.Tensor:
         if value is None:
             raise DataError(f"{name}: expected an array [n, {width}]; got none")
         value = tf.convert_to_tensor(np.asarray(value) if not tf.is_tensor(value) else value)
@@ -258,8 +467,23 @@ class FlowModel(tf.Module):
         return value
 
     def _join(self, parts: Mapping[str, Any]) -> tf.Tensor:
-        present = [self._part(name, value) for name, value in parts.items() if getattr(self.partition, name)]
+        widths = {name: getattr(self.partition, name) for name in parts}
+        present = [self._part(name, value, widths[name]) for name, value in parts.items() if widths[name]]
         for name, value in parts.items():
-            if value is not None and not getattr(self.partition, name) and np.shape(value)[-1]:
+            if value is not None and not widths[name] and np.shape(value)[-1]:
                 raise DataError(f"{name}: expected none, because this model has dim {name} = 0; got {np.shape(value)}")
         return tf.concat(present, axis=-1)
+
+
+def check_priors(priors, classes: int) -> np.ndarray:
+    """Return class priors `[K]`, equal ones for None.
+
+    Raises:
+        DataError: another length, a number that is not positive, or a sum other than one.
+    """
+    if priors is None:
+        return np.full(classes, 1.0 / classes)
+    priors = np.asarray(priors, np.float64)
+    if priors.shape != (classes,) or not (priors > 0).all() or abs(priors.sum() - 1.0) > 1e-6:
+        raise DataError(f"priors: expected {classes} positive numbers that add up to 1; got {priors.tolist()}")
+    return priors

@@ -1,4 +1,4 @@
-"""Maximum-likelihood training: many steps in one compiled call, checkpoints, early stopping, a divergence guard."""
+"""Training: many steps in one compiled call, checkpoints, early stopping, a divergence guard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from flowpkg.errors import DataError, DivergenceError, ModelError
+from flowpkg.errors import DataError, DivergenceError, ModelError, SettingsError
 from flowpkg.files import (
     atomic_directory,
     atomic_path,
@@ -28,10 +28,11 @@ from flowpkg.files import (
     write_json,
 )
 from flowpkg.model import FlowModel
+from flowpkg.objectives import OBJECTIVES
 from flowpkg.progress import Progress
 from flowpkg.seeds import generator
 
-HISTORY_COLUMNS = ("step", "train_nll", "validation_nll", "learning_rate", "gradient_norm_max", "seconds")
+HISTORY_COLUMNS = ("step", "train_loss", "validation_loss", "learning_rate", "gradient_norm_max", "seconds")
 
 
 @dataclass
@@ -46,9 +47,9 @@ class Dataset:
         """Join the parts of a split in the order of the model's partition."""
         inputs = np.concatenate([np.asarray(part) for part in (x, e) if part is not None], axis=1)
         known = np.zeros((len(inputs), 0)) if y is None else np.asarray(y)
-        if inputs.shape[1] != model.partition.dim or known.shape[1] != model.partition.y:
+        if inputs.shape[1] != model.partition.dim or known.shape[1] != model.known_dim:
             raise DataError(
-                f"training data: expected widths {model.partition.dim} and {model.partition.y} (inputs, targets); "
+                f"training data: expected widths {model.partition.dim} and {model.known_dim} (inputs, targets); "
                 f"got {inputs.shape[1]} and {known.shape[1]}"
             )
         numpy_type = model.dtype.as_numpy_dtype
@@ -64,7 +65,7 @@ class TrainingResult:
 
     history: list[dict[str, float]]
     best_step: int
-    best_validation_nll: float
+    best_validation_loss: float
     steps: int
     stopped_early: bool
     seconds: float
@@ -78,7 +79,7 @@ class _State:
     step: int = 0
     seconds: float = 0.0
     best_step: int = 0
-    best_nll: float = math.inf
+    best_loss: float = math.inf
     waited: int = 0
     timed_steps: int = 0
     timed_seconds: float = 0.0
@@ -118,7 +119,7 @@ def learning_rate_schedule(settings: Mapping[str, Any]):
 
 
 class Trainer:
-    """Minimises the negative log-likelihood of a `FlowModel` with Adam.
+    """Minimises an objective of a `FlowModel` with Adam; see `objectives.py`.
 
     Args:
         model: the flow; trained in place.
@@ -158,6 +159,11 @@ class Trainer:
         self.settings, self.seed, self.log = dict(settings), seed, log or sys.stderr
         self.checkpoints = Path(checkpoints) if checkpoints else None
         self.variables = list(model.trainable_variables)
+        self.objective = OBJECTIVES[settings["objective"]](model, settings)
+        self.annealed = model.partition.y > 0 and settings["sigma_y_start"] is not None
+        if self.annealed and model.log_sigma_y.trainable:
+            raise SettingsError("training.sigma_y_start: expected null where flow.learn_sigma_y is true; got a number")
+        self.final_sigma_y = model.sigma_y
         self.kernels = [variable for variable in self.variables if variable.shape.rank >= 2]
         self.schedule = learning_rate_schedule(settings)
         self.optimizer = keras.optimizers.Adam(self.schedule, beta_2=settings["adam_beta_2"])
@@ -167,41 +173,62 @@ class Trainer:
         self._run = tf.function(self._steps, jit_compile=settings["xla"], reduce_retracing=False)
         self._check_gradients()
 
-    def _loss(self, inputs: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        nll = -tf.reduce_mean(self.model.log_prob_of_inputs(inputs, known))
-        penalty = tf.zeros([], nll.dtype)
+    def _loss(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        progress = tf.cast(step, inputs.dtype) / self.settings["steps"]
+        loss = self.objective(inputs, known, progress, tf.stack([self.seed % 2**31, step]))
+        penalty = tf.zeros([], loss.dtype)
         if self.settings["l2"]:
             penalty = self.settings["l2"] * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in self.kernels])
-        return nll + penalty, nll
+        return loss + penalty, loss
+
+    @property
+    def _annealing_steps(self) -> int:
+        return round(self.settings["sigma_y_anneal_fraction"] * self.settings["steps"]) if self.annealed else 0
+
+    def sigma_y_at(self, step: int) -> float:
+        """Return the annealed sigma_y: geometric from `sigma_y_start` to its final value, then constant."""
+        share = min(1.0, step / max(self._annealing_steps, 1))
+        return self.settings["sigma_y_start"] ** (1.0 - share) * self.final_sigma_y**share
 
     def _check_gradients(self) -> None:
         if not self.variables:
             raise ModelError("training: expected trainable variables in the flow; got none")
         rows = slice(0, min(8, len(self.train)))
         with tf.GradientTape() as tape:
-            loss, _ = self._loss(self._inputs[rows], self._known[rows])
+            loss, _ = self._loss(self._inputs[rows], self._known[rows], tf.constant(0))
         gradients = tape.gradient(loss, self.variables)
         without = [variable.name for variable, gradient in zip(self.variables, gradients) if gradient is None]
         if without:
             raise ModelError(f"training: expected a gradient for every variable; got none for {', '.join(without)}")
 
-    def _steps(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _steps(self, indices: tf.Tensor, start: tf.Tensor, log_sigma: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         count = indices.shape[0]
         losses = tf.TensorArray(self.model.dtype, size=count)
         norms = tf.TensorArray(self.model.dtype, size=count)
         for step in tf.range(count):
             rows = indices[step]
+            if self.annealed:
+                self.model.log_sigma_y.assign(log_sigma[step])
             with tf.GradientTape() as tape:
-                loss, nll = self._loss(tf.gather(self._inputs, rows), tf.gather(self._known, rows))
+                loss, plain = self._loss(tf.gather(self._inputs, rows), tf.gather(self._known, rows), start + step)
             gradients = tape.gradient(loss, self.variables)
             gradients, norm = tf.clip_by_global_norm(gradients, self.settings["gradient_norm"])
             self.optimizer.apply(gradients, self.variables)
-            losses = losses.write(step, nll)
+            losses = losses.write(step, plain)
             norms = norms.write(step, norm)
         return losses.stack(), norms.stack()
 
-    def validation_nll(self) -> float:
-        """Return the mean negative log-likelihood of the validation split in nats."""
+    def _call(self, indices: np.ndarray, step: int) -> tuple[tf.Tensor, tf.Tensor]:
+        sigma = [self.sigma_y_at(step + row) for row in range(len(indices))] if self.annealed else [1.0] * len(indices)
+        return self._run(tf.constant(indices), tf.constant(step), tf.constant(np.log(sigma), self.model.dtype))
+
+    def validation_loss(self) -> float:
+        """Return the objective on the validation split; the mean negative log-likelihood in nats by default."""
+        if self.settings["objective"] != "likelihood":
+            # MMD costs the square of the rows; the first ones, always the same, with one fixed seed.
+            rows = slice(0, 2000)
+            inputs, known = tf.constant(self.validation.inputs[rows]), tf.constant(self.validation.known[rows])
+            return float(self.objective(inputs, known, tf.ones([], self.model.dtype), tf.constant([self.seed, -1])))
         total = 0.0
         size = 16384
         for start in range(0, len(self.validation), size):
@@ -234,7 +261,7 @@ class Trainer:
                 count = min(settings["steps_per_call"], every - state.step % every, settings["steps"] - state.step)
                 indices = batch_indices(self.seed, state.step, count, settings["batch_size"], len(self.train))
                 call = time.monotonic()
-                losses, norms = (value.numpy() for value in self._run(tf.constant(indices)))
+                losses, norms = (value.numpy() for value in self._call(indices, state.step))
                 if count in compiled:
                     state.timed_seconds += time.monotonic() - call
                     state.timed_steps += count
@@ -247,33 +274,34 @@ class Trainer:
                 window_norms.append(norms)
                 if state.step % every and state.step != settings["steps"]:
                     continue
-                nll = self.validation_nll()
-                if not math.isfinite(nll):
+                value = self.validation_loss()
+                if not math.isfinite(value):
                     self._diverged(state, state.step, best)
                 now = time.monotonic()
                 state.seconds += now - clock
                 clock = now
                 row = {
                     "step": state.step,
-                    "train_nll": float(np.concatenate(window_losses).mean(dtype=np.float64)),
-                    "validation_nll": nll,
+                    "train_loss": float(np.concatenate(window_losses).mean(dtype=np.float64)),
+                    "validation_loss": value,
                     "learning_rate": float(self.schedule(state.step)),
                     "gradient_norm_max": float(np.concatenate(window_norms).max()),
                     "seconds": round(state.seconds, 3),
                 }
                 window_losses, window_norms = [], []
                 state.history.append(row)
-                if nll < state.best_nll - settings["min_improvement"]:
-                    state.best_nll, state.best_step, state.waited = nll, state.step, 0
+                # While sigma_y is annealed, losses of different steps cannot be compared: the newest counts as best.
+                if state.step <= self._annealing_steps or value < state.best_loss - settings["min_improvement"]:
+                    state.best_loss, state.best_step, state.waited = value, state.step, 0
                     best = self.model.arrays()
                 else:
                     state.waited += 1
                     stopped_early = bool(settings["patience"]) and state.waited >= settings["patience"]
                 if writer:
                     with writer.as_default(step=state.step):
-                        for name in ("train_nll", "validation_nll", "learning_rate"):
+                        for name in ("train_loss", "validation_loss", "learning_rate"):
                             tf.summary.scalar(name, row[name])
-                progress.update(state.step, f"validation nll {nll:.4f}")
+                progress.update(state.step, f"validation loss {value:.4f}")
                 if self.checkpoints and now - saved >= settings["checkpoint_seconds"]:
                     self._save(state, best)
                     saved = time.monotonic()
@@ -284,7 +312,7 @@ class Trainer:
         return TrainingResult(
             history=state.history,
             best_step=state.best_step,
-            best_validation_nll=state.best_nll,
+            best_validation_loss=state.best_loss,
             steps=state.step,
             stopped_early=stopped_early,
             seconds=state.seconds,
@@ -314,6 +342,7 @@ class Trainer:
         data = (
             float(np.sum(self.train.inputs, dtype=np.float64)),
             float(np.sum(self.validation.inputs, dtype=np.float64)),
+            float(np.sum(self.train.known, dtype=np.float64)),
         )
         return sha256_of_json(
             {
@@ -340,7 +369,7 @@ class Trainer:
                 {
                     "fingerprint": self._fingerprint(),
                     "arrays_sha256": sha256_of(folder / "arrays.npz"),
-                    "state": {**vars(state), "best_nll": None if math.isinf(state.best_nll) else state.best_nll},
+                    "state": {**vars(state), "best_loss": None if math.isinf(state.best_loss) else state.best_loss},
                 },
             )
             if current.exists():
@@ -373,7 +402,7 @@ class Trainer:
             for index, variable in enumerate(self.optimizer.variables):
                 variable.assign(parts["optimizer"][f"{index:03d}"])
             values = saved["state"]
-            values["best_nll"] = math.inf if values["best_nll"] is None else values["best_nll"]
+            values["best_loss"] = math.inf if values["best_loss"] is None else values["best_loss"]
             state = _State(**values)
             self._say(f"train: resumed at step {state.step} from {folder}")
             return state, parts["best"]

@@ -63,18 +63,18 @@ def test_same_seed_gives_the_same_bytes_and_chunks_do_not_matter(rows):
 def test_xla_changes_only_rounding(rows):
     compiled, plain = trainer(rows), trainer(rows, xla=False)
     first, second = compiled.fit(), plain.fit()
-    assert first.history[-1]["validation_nll"] == pytest.approx(second.history[-1]["validation_nll"], abs=1e-3)
+    assert first.history[-1]["validation_loss"] == pytest.approx(second.history[-1]["validation_loss"], abs=1e-3)
 
 
 def interrupt_after(job, calls):
     run, count = job._run, 0
 
-    def counted(indices):
+    def counted(*arguments):
         nonlocal count
         count += 1
         if count > calls:
             raise KeyboardInterrupt
-        return run(indices)
+        return run(*arguments)
 
     job._run = counted
 
@@ -124,12 +124,12 @@ def test_divergence_is_one_line_and_keeps_the_last_good_weights(rows, tmp_path):
     job = trainer(rows, tmp_path)
     run, count = job._run, 0
 
-    def poisoned(indices):
+    def poisoned(*arguments):
         nonlocal count
         count += 1
         if count == 4:
             job.variables[0].assign(np.full(job.variables[0].shape, np.nan))
-        return run(indices)
+        return run(*arguments)
 
     job._run = poisoned
     with pytest.raises(
@@ -146,8 +146,8 @@ def test_early_stopping_restores_the_best_weights(rows):
     job.validation = Dataset.of(job.model, rows[1000:])
     result = job.fit()
     assert result.stopped_early and result.steps < 2000
-    assert job.validation_nll() == pytest.approx(result.best_validation_nll, abs=1e-6)
-    assert result.best_validation_nll == min(row["validation_nll"] for row in result.history)
+    assert job.validation_loss() == pytest.approx(result.best_validation_loss, abs=1e-6)
+    assert result.best_validation_loss == min(row["validation_loss"] for row in result.history)
 
 
 def test_l2_shrinks_kernels(rows):

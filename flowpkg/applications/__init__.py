@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-APPLICATIONS: dict[str, str] = {"distribution_mapping": "flowpkg.applications.distribution_mapping"}
+APPLICATIONS: dict[str, str] = {
+    name: f"flowpkg.applications.{name}"
+    for name in ("distribution_mapping", "mode_classification", "parameter_estimation")
+}
 
 
 def application_module(name: str) -> str:

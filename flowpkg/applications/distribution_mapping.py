@@ -35,9 +35,9 @@ class Model(Protocol):
     def sample(self, n, *, temperature, seed): ...
 
 
-def partition(dim_x: int) -> Partition:
-    """Return the partition: all of x is mapped to z."""
-    return Partition(x=dim_x)
+def partition(widths: Mapping[str, int], settings: Mapping[str, Any]) -> tuple[Partition, int]:
+    """Return the partition, all of x mapped to z, and the width of the context, 0."""
+    return Partition(x=widths["x"]), 0
 
 
 def figures(settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,7 +33,15 @@ class Standardise(FlowBijector):
         self.inverse_scale = tf.Variable(np.linalg.inv(scale), trainable=False, dtype=dtype, name="inverse_scale")
 
     @classmethod
-    def fit(cls, data: np.ndarray, kind: str = "diagonal", *, names: list[str] | None = None, dtype=tf.float32):
+    def fit(
+        cls,
+        data: np.ndarray,
+        kind: str = "diagonal",
+        *,
+        names: list[str] | None = None,
+        dtype=tf.float32,
+        name: str = "standardise",
+    ):
         """Fit on training data.
 
         Args:
@@ -49,13 +57,13 @@ class Standardise(FlowBijector):
         data = np.asarray(data, np.float64)
         dim = data.shape[1]
         if kind == "none":
-            return cls(np.zeros(dim), np.eye(dim), dtype=dtype)
+            return cls(np.zeros(dim), np.eye(dim), dtype=dtype, name=name)
         loc, deviation = data.mean(axis=0), data.std(axis=0)
         for column in np.flatnonzero(~(deviation > 1e-12 * (1.0 + np.abs(loc)))):
             label = names[column] if names else f"number {column}"
             raise DataError(f"column {label}: expected values that vary; got the constant {data[0, column]:g}")
         if kind == "diagonal":
-            return cls(loc, np.diag(deviation), dtype=dtype)
+            return cls(loc, np.diag(deviation), dtype=dtype, name=name)
         if kind == "full":
             correlation = np.corrcoef(data, rowvar=False)
             try:
@@ -67,7 +75,7 @@ class Standardise(FlowBijector):
                     "standardise full: expected linearly independent columns and more rows than columns; got a "
                     "singular covariance. Use standardise: diagonal, or leave a column out"
                 )
-            return cls(loc, deviation[:, None] * factor, dtype=dtype)
+            return cls(loc, deviation[:, None] * factor, dtype=dtype, name=name)
         raise SettingsError(f"standardise: expected none, diagonal or full; got {kind}")
 
     def _log_det(self, value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from flowpkg.errors import DataError, ModelError, SettingsError
 from flowpkg.files import read_arrays
+from flowpkg.problems import load_problem
 from flowpkg.tables import numeric, read_table, write_table
 from flowpkg.tensorflow_setup import set_up_tensorflow
 
@@ -20,7 +22,9 @@ def _load(model: str | Path):
     return FlowModel.load(model)
 
 
-def sample(model: str | Path, n: int, out: str | Path, *, temperature: float = 1.0, seed: int = 0) -> None:
+def sample(
+    model: str | Path, n: int, out: str | Path, *, temperature: float = 1.0, label: int | None = None, seed: int = 0
+) -> None:
     """Write `n` samples of a model as a table with the training data's column names.
 
     Raises:
@@ -30,7 +34,11 @@ def sample(model: str | Path, n: int, out: str | Path, *, temperature: float = 1
     if n < 1 or not temperature > 0:
         raise SettingsError(f"sample: expected -n >= 1 and --temperature > 0; got {n} and {temperature}")
     flow = _load(model)
-    drawn = flow.sample(n, temperature=temperature, seed=(seed, 0)).x.numpy()
+    if flow.known_dim and label is None:
+        raise SettingsError("sample: expected --label for a model with labels, or flowpkg posterior for data; got none")
+    if label is not None and not flow.known_dim:
+        raise SettingsError(f"sample: expected no --label, because this model knows no labels; got {label}")
+    drawn = flow.sample(n, temperature=temperature, y=label, seed=(seed, 0)).x.numpy()
     write_table(out, pd.DataFrame(drawn, columns=flow.names))
 
 
@@ -46,23 +54,135 @@ def score(model: str | Path, data: str | Path, out: str | Path, *, percentile: f
     """
     if not 0 <= percentile <= 100:
         raise SettingsError(f"score: expected --percentile from 0 to 100; got {percentile}")
-    frame = read_table(data)
     flow = _load(model)
-    names = flow.names
-    if not set(names) <= set(map(str, frame.columns)):
-        if frame.shape[1] != len(names):
-            raise DataError(
-                f"{data}: expected the model's {len(names)} columns ({', '.join(names[:6])}"
-                f"{', ...' if len(names) > 6 else ''}); got {frame.shape[1]} columns"
-            )
-        names = list(frame.columns)
-    values, _ = numeric(frame, names, source=str(data))
+    if flow.known_dim:
+        raise SettingsError("score: expected a model without y; use flowpkg classify or flowpkg posterior")
+    values = _columns(data, flow.names)
     log_prob = np.asarray(flow.log_prob(values), np.float64)
     quantiles = read_arrays(Path(model) / "training_scores.npz")["log_prob_quantiles"]
     rank = np.interp(log_prob, quantiles, np.linspace(0.0, 100.0, len(quantiles)))
     write_table(
         out, pd.DataFrame({"log_prob_nats": log_prob, "training_percentile": rank, "anomaly": rank < percentile})
     )
+
+
+def _columns(path: str | Path, names: list[str]) -> np.ndarray:
+    """Read columns by name, or by position if no name fits but the width does."""
+    frame = read_table(path)
+    if not set(names) <= set(map(str, frame.columns)):
+        if frame.shape[1] != len(names):
+            raise DataError(
+                f"{path}: expected the model's {len(names)} columns ({', '.join(names[:6])}"
+                f"{', ...' if len(names) > 6 else ''}); got {frame.shape[1]} columns"
+            )
+        names = list(frame.columns)
+    return numeric(frame, names, source=str(path))[0]
+
+
+def posterior(
+    model: str | Path,
+    observe: str | Path,
+    out: str | Path,
+    *,
+    n: int = 1000,
+    summary: str | Path | None = None,
+    seed: int = 0,
+) -> None:
+    """Write posterior samples for each observation, and a summary of them.
+
+    Samples have the columns `observation` (row number from 1) and the parameters; the summary has one row for
+    each observation and parameter with mean, sd and quantiles, the root mean square re-simulation distance where
+    the simulator is known and noise-free, and a flag for observations far outside what was simulated, which
+    also get a warning: the Mahalanobis distance from the training data above their 99.9 % quantile, or a value
+    outside their range.
+
+    Raises:
+        DataError: wrong width, NaN or infinity; the message names the row.
+        ModelError: the model cannot be loaded or has no y.
+    """
+    if n < 1:
+        raise SettingsError(f"posterior: expected -n >= 1; got {n}")
+    flow = _load(model)
+    if not flow.known_dim:
+        raise ModelError(f"{model}: expected a model with data as y; got one without (see flowpkg sample)")
+    y = _columns(observe, flow.y_names)
+    known = read_arrays(Path(model) / "training_scores.npz")
+    if "y_mean" not in known:
+        raise ModelError(f"{model}: expected a model with measured data as y; got labels (see flowpkg sample --label)")
+    gap = y - known["y_mean"]
+    distance = np.sqrt(np.einsum("ni,ij,nj->n", gap, known["y_precision"], gap))
+    limit = known["y_distance_quantiles"][999]
+    outside = ((y < known["y_low"]) | (y > known["y_high"])).any(axis=1)
+    far = (distance > limit) | outside
+    for row in np.flatnonzero(far)[:20]:
+        print(
+            f"flowpkg posterior: warning: {observe}: row {row + 1}: far outside what was simulated (Mahalanobis "
+            f"distance {distance[row]:.3g}, 99.9 % of training data within {limit:.3g}); do not trust its posterior",
+            file=sys.stderr,
+        )
+    samples = flow.posterior(y, n, seed=(seed, 0)).astype(np.float64)
+    frame = pd.DataFrame(samples.reshape(-1, samples.shape[2]), columns=flow.names)
+    frame.insert(0, "observation", np.repeat(np.arange(1, len(y) + 1), n))
+    rows = pd.DataFrame(
+        {
+            "observation": np.repeat(np.arange(1, len(y) + 1), len(flow.names)),
+            "parameter": np.tile(flow.names, len(y)),
+            "mean": samples.mean(axis=1).ravel(),
+            "sd": samples.std(axis=1, ddof=min(1, n - 1)).ravel(),
+        }
+    )
+    for level in (0.025, 0.16, 0.5, 0.84, 0.975):
+        rows[f"q{100 * level:g}"] = np.quantile(samples, level, axis=1).ravel()
+    problem = load_problem(flow.problem) if flow.problem else None
+    if problem is not None and getattr(problem, "noise_free", False):
+        square = ((problem.simulate(samples) - y[:, None]) ** 2).sum(axis=-1)
+        rows["resimulation_rms"] = np.repeat(np.sqrt(square.mean(axis=1)), len(flow.names))
+    rows["far_outside"] = np.repeat(far, len(flow.names))
+    out = Path(out)
+    write_table(out, frame)
+    write_table(summary or out.with_name(f"{out.stem}_summary{out.suffix}"), rows)
+
+
+def classify(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    priors: list[float] | None = None,
+    percentile: float = 0.1,
+    seed: int = 0,
+) -> None:
+    """Write class probabilities, the most probable class and a flag for points unlike anything seen.
+
+    The flag compares the log-density over all classes, under the class shares of training, with that of training rows.
+
+    Raises:
+        DataError: wrong width, NaN or infinity, or priors that do not fit.
+        ModelError: the model cannot be loaded or has no labels.
+    """
+    if not 0 <= percentile <= 100:
+        raise SettingsError(f"classify: expected --percentile from 0 to 100; got {percentile}")
+    flow = _load(model)
+    known = read_arrays(Path(model) / "training_scores.npz")
+    if "priors" not in known:
+        raise ModelError(f"{model}: expected a model with class labels as y; got one without")
+    from scipy.special import logsumexp, softmax
+
+    from flowpkg.model import check_priors
+
+    x = _columns(data, flow.names)
+    likelihood = flow.label_log_prob(x, seed=(seed, 0))
+    chosen = check_priors(known["priors"] if priors is None else priors, flow.known_dim)
+    probability = softmax(likelihood + np.log(chosen), axis=1)
+    evidence = logsumexp(likelihood + np.log(known["priors"]), axis=1)
+    quantiles = known["log_prob_quantiles"]
+    rank = np.interp(evidence, quantiles, np.linspace(0.0, 100.0, len(quantiles)))
+    frame = pd.DataFrame(probability, columns=[f"p_{name}" for name in flow.y_names])
+    frame["class"] = np.array(flow.y_names)[probability.argmax(axis=1)]
+    frame["log_prob_nats"] = evidence
+    frame["training_percentile"] = rank
+    frame["unlike_training"] = rank < percentile
+    write_table(out, frame)
 
 
 def info(model: str | Path) -> str:
@@ -85,6 +205,7 @@ def info(model: str | Path) -> str:
             f"model      {model} (intact)",
             f"partition  {cut}",
             f"columns    {', '.join(names)}",
+            f"known      {', '.join(architecture.get('y_names') or ['nothing'])}",
             f"flow       {flow}",
             f"weights    {trained} trained numbers in {len(arrays)} arrays",
         ]

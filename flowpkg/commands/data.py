@@ -10,8 +10,8 @@ from flowpkg.errors import DataError
 from flowpkg.files import read_array, read_json
 
 
-def read_data(folder: str | Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the arrays of a data folder by name (`train_x`, ...), and the column names.
+def read_data(folder: str | Path) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
+    """Return the arrays of a data folder by name (`train_x`, ...), and the names of the x and y columns.
 
     Raises:
         DataError: a file is missing, damaged, or differs from the manifest.
@@ -24,4 +24,4 @@ def read_data(folder: str | Path) -> tuple[dict[str, np.ndarray], list[str]]:
         if list(array.shape) != described["shape"]:
             raise DataError(f"{folder / name}: expected shape {described['shape']}; got {list(array.shape)}")
         arrays[Path(name).stem] = array
-    return arrays, manifest["names"]
+    return arrays, manifest["names"], manifest.get("y_names", [])

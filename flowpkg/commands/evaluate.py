@@ -35,7 +35,7 @@ def evaluate(
     from flowpkg.model import FlowModel
 
     flow = FlowModel.load(model)
-    arrays, _ = read_data(data)
+    arrays, _, _ = read_data(data)
     if arrays["test_x"].shape[1] != flow.partition.x:
         raise ModelError(
             f"{data}: expected {flow.partition.x} columns, as {model} has; got {arrays['test_x'].shape[1]}"

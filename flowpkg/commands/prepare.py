@@ -17,7 +17,7 @@ SPLITS = ("train", "validation", "test", "anomaly")
 
 
 def prepare(settings: dict[str, Any], out: str | Path) -> None:
-    """Write `<split>_x.npy` for each split and `manifest.json` into a folder.
+    """Write `<split>_<part>.npy` for each split and part (x, and e and y where there are) and `manifest.json`.
 
     Args:
         settings: the run's complete settings.
@@ -35,21 +35,24 @@ def prepare(settings: dict[str, Any], out: str | Path) -> None:
     else:
         splits = {name: problem.sample(sizes[name], generator(seed, "simulate", name)) for name in SPLITS[:3]}
         splits["anomaly"] = np.zeros((0, problem.dim))
-    if len(splits["train"]) < settings["training"]["batch_size"]:
+    splits = {name: parts if isinstance(parts, dict) else {"x": parts} for name, parts in splits.items()}
+    if len(splits["train"]["x"]) < settings["training"]["batch_size"]:
         raise DataError(
             f"training data: expected at least one batch of {settings['training']['batch_size']} rows "
-            f"(training.batch_size); got {len(splits['train'])} rows"
+            f"(training.batch_size); got {len(splits['train']['x'])} rows"
         )
     with atomic_directory(out) as folder:
         files = {}
-        for name, rows in splits.items():
-            path = folder / f"{name}_x.npy"
-            np.save(path, rows, allow_pickle=False)
-            files[path.name] = {"shape": list(rows.shape), "sha256": sha256_of(path)}
+        for name, parts in splits.items():
+            for part, rows in parts.items():
+                path = folder / f"{name}_{part}.npy"
+                np.save(path, rows, allow_pickle=False)
+                files[path.name] = {"shape": list(rows.shape), "sha256": sha256_of(path)}
         write_json(
             folder / "manifest.json",
             {
                 "names": list(problem.names),
+                "y_names": list(getattr(problem, "y_names", [])),
                 "files": files,
                 "dropped_rows": dropped,
                 "provenance": provenance({key: settings[key] for key in ("application", "seed", "problem", "data")}),

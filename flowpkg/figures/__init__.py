@@ -20,8 +20,25 @@ FIGURES: dict[str, str] = {
         "latent_scatter",
         "score_distributions",
         "roc",
+        "labels_and_latent",
+        "conditional_samples",
+        "class_probabilities",
+        "reliability",
+        "latent_regions",
+        "posterior_arms",
+        "posterior_pairs",
+        "sbc_ranks",
+        "sbc_ecdf",
+        "coverage",
+        "resimulation",
+        "certificate",
+        "recovery",
+        "arm_explorer",
     )
 }
+
+
+PAGES = ("arm_explorer",)
 
 
 def figure_module(name: str) -> str:
@@ -38,3 +55,8 @@ def figure_module(name: str) -> str:
 def get_draw(name: str) -> Callable:
     """Return the function `draw(evaluation, options)` of a figure."""
     return importlib.import_module(figure_module(name)).draw
+
+
+def get_page(name: str) -> Callable:
+    """Return the function `page(evaluation)` of an interactive page."""
+    return importlib.import_module(figure_module(name)).page

@@ -122,3 +122,17 @@ def data_limits(ax, *points: np.ndarray) -> None:
     ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
     if 0.4 < (high[0] - low[0]) / (high[1] - low[1]) < 2.5:
         ax.set_aspect("equal")
+
+
+# Okabe & Ito again, one for each class or mode.
+CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#4D4D4D")
+
+
+def panel_grid(count: int, columns: int, *, height: float = 1.7, **options):
+    """Return a figure and the axes of `count` panels in rows of at most `columns`; unused axes are removed."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height * rows + 0.3), squeeze=False, **options)
+    for ax in axes.ravel()[count:]:
+        ax.remove()
+    return figure, axes.ravel()[:count]

@@ -16,6 +16,9 @@ PROBLEMS: dict[str, str] = {
     "checkerboard": "flowpkg.problems.checkerboard:Checkerboard",
     "two_spirals": "flowpkg.problems.two_spirals:TwoSpirals",
     "pinwheel": "flowpkg.problems.pinwheel:Pinwheel",
+    "modes": "flowpkg.problems.modes:Modes",
+    "arm": "flowpkg.problems.arm:Arm",
+    "linear_gaussian": "flowpkg.problems.linear_gaussian:LinearGaussian",
     "table": "flowpkg.problems.table:Table",
 }
 

@@ -5,7 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 from flowpkg.applications import application_module, load_application
 from flowpkg.errors import UserError
-from flowpkg.figures import figure_module
+from flowpkg.figures import PAGES, figure_module
 from flowpkg.problems import problem_module
 from flowpkg.settings import resolve_config
 
@@ -27,7 +27,19 @@ for name, run in RUNS.items():
         )
 
 
+for name, comparison in CONFIG["comparisons"].items():
+    for run in comparison["runs"]:
+        if run not in RUNS:
+            raise WorkflowError(
+                f"config.comparisons.{name}.runs: expected names of runs; got {run}"
+            )
+    for column in comparison["columns"]:
+        column.setdefault("goal", "")
+        column.setdefault("best", "low")
+
+
 wildcard_constraints:
+    comparison="[A-Za-z0-9][A-Za-z0-9_-]*",
     run="[A-Za-z0-9][A-Za-z0-9_-]*",
     figure="[a-z_]+",
 
@@ -40,7 +52,12 @@ every_figure = [
     f"{RESULTS}/{run}/figures/{figure}.{suffix}"
     for run in RUNS
     for figure in figures_of(run)
-    for suffix in ("png", "pdf")
+    for suffix in (("html",) if figure in PAGES else ("png", "pdf"))
+]
+every_comparison = [
+    f"{RESULTS}/comparisons/{name}.{suffix}"
+    for name in CONFIG["comparisons"]
+    for suffix in ("csv", "png", "pdf")
 ]
 every_model = [f"{RESULTS}/{run}/model/weights.npz" for run in RUNS]
 
@@ -130,3 +147,12 @@ def evaluations(wildcards):
 
 def run_application(wildcards):
     return RUNS[wildcards.run]["application"].replace("_", " ").capitalize()
+
+
+def compared(wildcards):
+    runs = CONFIG["comparisons"][wildcards.comparison]["runs"]
+    return [f"{RESULTS}/{run}/evaluation/metrics.json" for run in runs]
+
+
+def comparison_columns(wildcards):
+    return json.dumps(CONFIG["comparisons"][wildcards.comparison]["columns"])

@@ -111,3 +111,34 @@ rule draw_figure:
         "python -m flowpkg draw --settings {params.settings:q} --figure {wildcards.figure} "
         "--evaluation {params.evaluation} --model {params.model} --style {input.style} "
         "--out {output.png} {output.pdf} > {log} 2>&1"
+
+
+rule draw_page:
+    input:
+        metrics=f"{RESULTS}/{{run}}/evaluation/metrics.json",
+        arrays=f"{RESULTS}/{{run}}/evaluation/arrays.npz",
+        provenance=f"{RESULTS}/{{run}}/evaluation/provenance.json",
+        history=f"{RESULTS}/{{run}}/model/history.csv",
+        code=code_of_draw,
+    output:
+        page=report(
+            f"{RESULTS}/{{run}}/figures/{{figure}}.html",
+            caption="../report/figure.rst",
+            category=run_application,
+            subcategory="{run}",
+            labels={"figure": "{figure} (interactive)"},
+        ),
+    log:
+        f"{RESULTS}/{{run}}/logs/draw_page_{{figure}}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        settings=draw_settings,
+        evaluation=subpath(input.metrics, parent=True),
+        model=subpath(input.history, parent=True),
+    shell:
+        "python -m flowpkg draw --settings {params.settings:q} --figure {wildcards.figure} "
+        "--evaluation {params.evaluation} --model {params.model} --out {output.page} > {log} 2>&1"
