@@ -40,6 +40,12 @@ def _check(first: np.ndarray, second: np.ndarray) -> None:
         raise DataError(f"mmd: expected at least two rows of each; got {len(first)} and {len(second)}")
 
 
+def _pooled(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the two sets one below the other, centred: float32 distances lose digits far from the origin."""
+    centre = np.mean(first, axis=0, dtype=np.float64)
+    return np.concatenate([first - centre, second - centre])
+
+
 def mmd(first: np.ndarray, second: np.ndarray, *, widths=WIDTHS) -> float:
     """Return the unbiased estimate of the squared MMD of two sample sets; it may fall below zero.
 
@@ -56,18 +62,16 @@ def mmd(first: np.ndarray, second: np.ndarray, *, widths=WIDTHS) -> float:
     Source: Gretton et al. 2012, JMLR 13, lemma 6; kernel as in Ardizzone et al. 2019, arXiv:1808.04730.
     """
     _check(first, second)
-    # Centred: float32 distances lose digits far from the origin.
-    centre = np.mean(first, axis=0, dtype=np.float64)
-    both = np.concatenate([first - centre, second - centre])
+    both = _pooled(first, second)
     return _unbiased(_kernel(both, both, widths), len(first))
 
 
 def mmd_permutation_null(
-    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, *, replicates: int = 200, widths=WIDTHS
+    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, replicates: int = 200, *, widths=WIDTHS
 ) -> np.ndarray:
     """Return MMDs `[replicates]` of random splits of the pooled samples, the null distribution of `mmd`."""
     _check(first, second)
-    both = np.concatenate([first, second])
+    both = _pooled(first, second)
     kernel = _kernel(both, both, widths)
     out = np.empty(replicates)
     for index in range(replicates):

@@ -36,6 +36,11 @@ def _check(truth: np.ndarray, samples: np.ndarray) -> None:
         )
 
 
+def _check_ranks(ranks: np.ndarray, axes: str) -> None:
+    if np.ndim(ranks) != len(axes.split(",")):
+        raise DataError(f"posterior: expected ranks [{axes}]; got {np.shape(ranks)}")
+
+
 def sbc_ranks(truth: np.ndarray, samples: np.ndarray) -> np.ndarray:
     """Return how many posterior samples lie below the truth, `[m, P]`, from 0 to L; uniform if calibrated.
 
@@ -56,10 +61,11 @@ def sbc_ks_p(ranks: np.ndarray, draws: int) -> np.ndarray:
         ranks: `[m, P]` of `sbc_ranks`.
         draws: L.
     """
+    _check_ranks(ranks, "m, P")
     return np.array([stats.kstest(column, "uniform").pvalue for column in _levels_of_ranks(ranks, draws).T])
 
 
-def rank_histogram_band(m: int, bins: int, *, level: float = 0.95) -> tuple[float, float]:
+def rank_histogram_band(m: int, bins: int, level: float = 0.95) -> tuple[float, float]:
     """Return the band that one bar of a rank histogram of m calibrated observations keeps to with chance `level`."""
     low, high = stats.binom.interval(level, m, 1.0 / bins)
     return float(low), float(high)
@@ -67,12 +73,13 @@ def rank_histogram_band(m: int, bins: int, *, level: float = 0.95) -> tuple[floa
 
 def ecdf_difference(ranks: np.ndarray, draws: int, grid: np.ndarray) -> np.ndarray:
     """Return the empirical distribution function of ranks `[m]` minus the uniform one, at `grid [g]`."""
+    _check_ranks(ranks, "m")
     levels = np.sort(_levels_of_ranks(ranks, draws))
     return np.searchsorted(levels, grid, side="right") / len(levels) - grid
 
 
 def ecdf_simultaneous_band(
-    m: int, grid: np.ndarray, rng: np.random.Generator, *, level: float = 0.95, replicates: int = 2000
+    m: int, grid: np.ndarray, rng: np.random.Generator, level: float = 0.95, replicates: int = 2000
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a band that the whole ECDF difference of m uniform numbers stays within with chance `level`.
 
@@ -93,11 +100,12 @@ def ecdf_simultaneous_band(
 
 def coverage(ranks: np.ndarray, draws: int, levels: np.ndarray) -> np.ndarray:
     """Return the share of truths inside the central credible interval of each level, `[P, c]`."""
+    _check_ranks(ranks, "m, P")
     depth = np.sort(np.abs(2.0 * _levels_of_ranks(ranks, draws) - 1.0), axis=0)
     return np.stack([np.searchsorted(column, levels, side="right") / len(column) for column in depth.T])
 
 
-def coverage_band(m: int, levels: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def coverage_band(m: int, levels: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Return the band `[c]` that the coverage of m calibrated observations keeps to with chance `level`, pointwise."""
     low, high = stats.binom.interval(level, m, levels)
     return low / m, high / m
@@ -111,7 +119,7 @@ def _calibration_error(ranks, draws, levels):
 
 
 def calibration_error(
-    ranks: np.ndarray, draws: int, *, rng: np.random.Generator, levels=CONFIDENCE_LEVELS, replicates: int = 100
+    ranks: np.ndarray, draws: int, *, rng: np.random.Generator, levels=None, replicates: int = 100
 ) -> Estimate:
     """Return the median over confidence levels of |observed inlier fraction - nominal|, mean over parameters.
 
@@ -121,12 +129,13 @@ def calibration_error(
         ranks: `[m, P]` of `sbc_ranks`.
         draws: L.
         rng: for the bootstrap.
-        levels: 100 equally spaced confidence levels.
+        levels: confidence levels `[c]`; by default 100 equally spaced, 0.005 to 0.995.
         replicates: bootstrap replicates.
 
     Source: Ardizzone et al. 2019, arXiv:1808.04730, section 4.
     """
-    m = len(ranks)
+    _check_ranks(ranks, "m, P")
+    m, levels = len(ranks), CONFIDENCE_LEVELS if levels is None else np.asarray(levels)
     again = [_calibration_error(ranks[rng.integers(0, m, m)], draws, levels) for _ in range(replicates)]
     return Estimate(_calibration_error(ranks, draws, levels), float(np.std(again, ddof=1)))
 
@@ -144,30 +153,38 @@ def calibration_error_null(
 
 
 def calibration_error_at(ranks: np.ndarray, draws: int, level: float = 0.68) -> Estimate:
-    """Return |observed inlier fraction - nominal| at one confidence level, mean over parameters."""
-    m = len(ranks)
+    """Return |observed inlier fraction - nominal| at one confidence level, mean over parameters.
+
+    The binomial standard error is that of one parameter: an upper bound, as the errors of parameters may go together.
+    """
     error = np.abs(coverage(ranks, draws, np.array([level])) - level).mean()
-    return Estimate(float(error), float(np.sqrt(level * (1.0 - level) / (m * ranks.shape[1]))))
+    return Estimate(float(error), float(np.sqrt(level * (1.0 - level) / len(ranks))))
 
 
-def _tarp_fractions(truth, samples, rng):
+def _tarp_fractions(truth, samples, rng, references=None):
     _check(truth, samples)
     low, span = truth.min(axis=0), np.ptp(truth, axis=0)
+    if not np.all(span > 0):
+        raise DataError(f"tarp: expected truths that vary in every parameter; got ranges {span}")
+    if references is not None and np.shape(references) != np.shape(truth):
+        raise DataError(f"tarp: expected references {np.shape(truth)}; got {np.shape(references)}")
     truth, samples = (truth - low) / span, (samples - low) / span
-    reference = rng.random(truth.shape)
+    reference = rng.random(truth.shape) if references is None else (references - low) / span
     distance = ((samples - reference[:, None]) ** 2).sum(axis=-1)
     inside = (distance < ((truth - reference) ** 2).sum(axis=-1)[:, None]).sum(axis=1)
     return _levels_of_ranks(inside, samples.shape[1])
 
 
-def tarp(truth: np.ndarray, samples: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def tarp(
+    truth: np.ndarray, samples: np.ndarray, rng: np.random.Generator, *, references: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return credibility levels `[101]` and their expected coverage probability (TARP); equal if calibrated.
 
-    References are uniform in the box of the truths, distances Euclidean in units of that box.
+    References are uniform in the box of the truths unless given `[m, P]`, distances Euclidean in units of that box.
 
     Source: Lemos et al. 2023, arXiv:2302.03026, algorithm 2.
     """
-    fractions = np.sort(_tarp_fractions(truth, samples, rng))
+    fractions = np.sort(_tarp_fractions(truth, samples, rng, references))
     alpha = np.linspace(0.0, 1.0, 101)
     return alpha, np.searchsorted(fractions, alpha, side="right") / len(fractions)
 
@@ -182,6 +199,11 @@ def contraction(samples: np.ndarray, prior_variance: np.ndarray) -> Estimates:
 
     Source: Schad, Betancourt & Vasishth 2021, arXiv:1904.12765, section 2.4.
     """
+    if np.ndim(samples) != 3 or np.shape(prior_variance) != np.shape(samples)[2:]:
+        raise DataError(
+            f"contraction: expected samples [m, L, P] and variances [P]; got {np.shape(samples)} and "
+            f"{np.shape(prior_variance)}"
+        )
     each = 1.0 - samples.var(axis=1, ddof=1) / np.asarray(prior_variance)
     return Estimates(each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(len(each)))
 
