@@ -13,7 +13,14 @@ from flowpkg.provenance import provenance
 from flowpkg.tensorflow_setup import set_up_tensorflow
 
 # Measured times and memory: the only metrics that differ between two runs on one machine.
-MEASURED_KEYS = ("train_seconds", "train_steps_per_second", "train_gflops", "peak_memory_mb")
+MEASURED_KEYS = (
+    "samples_per_second",
+    "sampling_seconds",
+    "train_seconds",
+    "train_steps_per_second",
+    "train_gflops",
+    "peak_memory_mb",
+)
 
 
 def evaluate(

@@ -15,11 +15,11 @@ def draw(evaluation, options):
     norm = BoundaryNorm(np.arange(len(centres) + 1) - 0.5, len(centres))
     figure, axes = panel_grid(len(regions) + 1, 3, height=2.3)
     axes[0].scatter(centres[:, 0], centres[:, 1], c=np.arange(len(centres)), cmap=colours, norm=norm, s=160)
-    for number, (centre, k) in enumerate(zip(centres, arrays["mode_label"], strict=True)):
-        axes[0].annotate(f"mode {number}\nlabel {k}", 0.55 * centre, ha="center", va="center", fontsize=6)
+    for centre, k in zip(centres, arrays["mode_label"], strict=True):
+        axes[0].text(*centre, str(k), ha="center", va="center", fontsize=8, color="white", weight="bold")
     reach = 1.25 * np.abs(centres).max()
     axes[0].set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    name_axes(axes[0], axis_names(evaluation), "Modes")
+    name_axes(axes[0], axis_names(evaluation), "Modes and their labels")
     for k, (ax, region) in enumerate(zip(axes[1:], regions, strict=True)):
         ax.imshow(
             region, origin="lower", extent=(z1[0], z1[-1], z2[0], z2[-1]), cmap=colours, norm=norm,

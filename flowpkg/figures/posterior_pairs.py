@@ -37,7 +37,8 @@ def draw(evaluation, options):
             ax.set_xlim(low[column], high[column])
             if row == count - 1:
                 ax.set_xlabel(_unit(names[column]))
-    axes[0, 0].legend(loc="upper left", bbox_to_anchor=(1.15, 1.0))
+    legend = figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right", bbox_to_anchor=(0.98, 0.93))
+    legend.set_in_layout(False)
     figure.suptitle(f"Posterior at y = ({target}), {len(flow)} samples each")
     return figure
 

@@ -23,6 +23,29 @@ METRICS = {
     "auroc_anomaly": "area under the ROC of the flow's score, with 95 % interval `_low`, `_high`; references "
     "`auroc_gaussian`, `auroc_isolation_forest`, `auroc_local_outlier_factor` on the same split",
     "heldout_rows": "rows behind these numbers; anomalies: `anomaly_rows`",
+    "accuracy": "share of held-out points given their label, with `accuracy_se`; reference `bayes_accuracy` of the exact mixture",
+    "ece": "expected calibration error of class probabilities, 10 bins, with bootstrap `ece_se`; 0 is perfect",
+    "conditional_c2st": "C2ST of samples given a label against true ones, worst label, with `conditional_c2st_se`",
+    "mode_weight_max_abs_error": "largest error of a mode's share of its label's samples (20,000), with `mode_weight_max_abs_error_se`",
+    "out_of_mode_fraction": "share of samples beyond 4 standard deviations of every mode; reference `out_of_mode_fraction_true`",
+    "predicted_label_rmse": "root mean square of the y part of encode minus the one-hot label; the target width is `flow.sigma_y`",
+    "err_post": "mean over observations of the squared MMD (unbiased, widths 0.05, 0.2, 0.9) of posterior and rejection samples, with "
+    "`err_post_se`; reference `err_post_reference`, two sets of rejection samples",
+    "err_resim": "mean squared distance of re-simulated samples to the observation, with `err_resim_se`, `err_resim_median` and "
+    "`err_resim_q999` (99.9 % quantile)",
+    "calibration_error": "median over 100 levels of |observed inlier fraction - nominal|, mean over parameters, with `calibration_error_se`; "
+    "reference `calibration_error_null_q95`, the 95 % quantile for a calibrated posterior",
+    "calibration_error_68": "the same at the 68 % level alone, with an upper bound `calibration_error_68_se`",
+    "sbc_ks_p_min": "smallest Kolmogorov-Smirnov p-value of the parameters' SBC ranks",
+    "coverage_max_abs_error": "largest |observed - nominal coverage| over levels and parameters; reference `coverage_max_abs_error_null_q95`",
+    "tarp_max_abs_error": "largest |expected coverage - credibility| of TARP; `tarp_p` tests it",
+    "recovery_correlation_min": "smallest correlation of posterior mean and truth over parameters",
+    "posterior_c2st": "mean C2ST of posterior against reference samples over observations, with `posterior_c2st_se`, `posterior_c2st_max`",
+    "mean_error_sd": "mean of |posterior mean - exact mean| in exact standard deviations, with `mean_error_sd_se`; reference "
+    "`mean_error_sd_reference`, what sampling alone gives a perfect posterior",
+    "spread_ratio": "mean of posterior over exact standard deviation, with `spread_ratio_se`; `spread_ratio_min`, `spread_ratio_max` over parameters",
+    "observations": "observations behind the posterior diagnostics, each with `posterior_samples` samples",
+    "samples_per_second": "posterior samples a second, compiled, all observations in one call; `sampling_seconds` (measured)",
     "train_seconds": "seconds of training, compilation included (measured, differs between runs)",
     "train_steps_per_second": "optimiser steps a second once compiled (measured)",
     "train_gflops": "GFLOP/s of the networks' matrix products once compiled, 3 x forward (measured)",
@@ -78,6 +101,7 @@ def page() -> str:
     for section in ("data", "flow", "training", "evaluation"):
         schema = run["properties"][section]
         lines += [f"### `{section}`", "", schema["description"], "", *table(schema["properties"])]
+    lines += ["`training.mmd` takes:", "", *table(run["$defs"]["mmd"]["properties"])]
     figures = run["properties"]["figures"]
     lines += ["### `figures`", "", figures["description"], "", "Figures: "]
     lines[-1] += ", ".join(f"`{name}`" for name in figures["properties"]) + ". Each takes:"
