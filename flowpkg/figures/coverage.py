@@ -1,27 +1,25 @@
-"""Observed against nominal coverage of central credible intervals."""
+"""How often central posterior intervals hold the truth."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-from flowpkg.figures.style import CLASS_COLOURS, ROLES, WIDTH, axis_names
+from flowpkg.figures.style import ROLES, WIDTH, parameter_lines, parameter_names
 
 
 def draw(evaluation, options):
-    """Draw coverage (left) and its difference from nominal (right) with the 95 % band of a calibrated posterior."""
+    """Draw observed against nominal coverage (left) and their difference (right), with the 95 % band."""
     arrays = evaluation.arrays
-    levels, names = arrays["coverage_levels"], axis_names(evaluation)
-    few = len(names) <= len(CLASS_COLOURS)
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
-    for ax, base in ((axes[0], 0.0), (axes[1], levels)):
-        ax.fill_between(
-            levels, arrays["coverage_low"] - base, arrays["coverage_high"] - base, color="0.85", label="95 % band"
-        )
-        for index, (observed, name) in enumerate(zip(arrays["coverage_observed"], names, strict=True)):
-            label = name if few else f"{len(names)} parameters" if index == 0 else None
-            ax.plot(levels, observed - base, lw=1.0, color=CLASS_COLOURS[index] if few else ROLES["data"],
-                    alpha=0.9 if few else 0.5, label=label)  # fmt: skip
-        ax.plot(levels, levels - base, color=ROLES["reference"], lw=0.8, ls="--")
-        ax.set(xlabel="nominal coverage", xlim=(0, 1))
-    axes[0].set(ylabel="observed coverage", ylim=(0, 1), aspect="equal")
-    axes[1].set(ylabel="observed - nominal")
-    axes[0].legend(loc="upper left")
+    levels, observed = arrays["coverage_levels"], np.atleast_2d(arrays["coverage_observed"])
+    low, high = arrays["coverage_low"], arrays["coverage_high"]
+    names = parameter_names(evaluation, len(observed))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9 + 0.4 * (len(names) > 8)))
+    for ax, base in ((left, 0.0), (right, levels)):
+        ax.fill_between(levels, low - base, high - base, color=ROLES["reference"], alpha=0.2, lw=0, label="95 % band")
+        ax.plot(levels, levels - base, color=ROLES["reference"], lw=0.8)
+        for values, name, look in zip(observed, names, parameter_lines(len(names))):
+            ax.plot(levels, values - base, label=name, **look)
+        ax.set(xlabel="nominal coverage (fraction)", xlim=(0, 1))
+    left.set(ylabel="observed coverage (fraction)", ylim=(0, 1), aspect="equal", title="Central intervals")
+    right.set(ylabel="observed minus nominal coverage", title="Difference")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, columnspacing=1.2)
     return figure

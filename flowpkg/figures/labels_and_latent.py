@@ -1,34 +1,37 @@
-"""Labelled points and the latents that the flow maps them to."""
+"""Labelled data and their latents side by side."""
 
 import matplotlib.pyplot as plt
 
 from flowpkg.figures.style import (
-    CLASS_COLOURS,
     LATENT_NAMES,
     WIDTH,
-    axis_names,
+    class_colour,
+    class_marker,
     data_limits,
     latent_limits,
     name_axes,
+    plane_names,
     scatter,
     unit_circles,
 )
 
 
 def draw(evaluation, options):
-    """Draw held-out points (left) and their latents (right), coloured by label."""
+    """Draw held-out data (left) and their latents given their labels (right), coloured by label."""
     arrays = evaluation.arrays
-    count = options["points"]
-    x, z, label = (arrays[key][:count] for key in ("heldout_x", "heldout_z", "heldout_label"))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.5))
-    for k in range(int(label.max()) + 1):
-        colour = CLASS_COLOURS[k % len(CLASS_COLOURS)]
-        scatter(left, x[label == k], color=colour, label=f"{k}")
-        scatter(right, z[label == k], color=colour)
-    unit_circles(right)
+    x = arrays["heldout_x"][: options.get("points", 2000)]
+    z = arrays["heldout_z"][: len(x), :2]
+    labels = arrays["heldout_label"][: len(x)].astype(int)
+    count = int(arrays["heldout_label"].max()) + 1
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9))
+    for k in range(count):
+        look = {"s": 6.0, "c": class_colour(k), "marker": class_marker(k), "alpha": 0.8}
+        scatter(left, x[labels == k], label=f"label {k}", **look)
+        scatter(right, z[labels == k], **look)
     data_limits(left, x)
-    latent_limits(right, z[:, :2])
-    name_axes(left, axis_names(evaluation), f"Held-out points (n = {len(x)})")
-    name_axes(right, LATENT_NAMES, "Their latents")
-    left.legend(title="label", loc="center", markerscale=4, ncols=2 if label.max() > 3 else 1)
+    name_axes(left, plane_names(evaluation), f"Held-out data ({len(x):,} points)")
+    unit_circles(right)
+    latent_limits(right, z)
+    name_axes(right, LATENT_NAMES, "The same points in latent space")
+    figure.legend(loc="outside lower center", ncols=min(count, 8), markerscale=2, handletextpad=0.1, columnspacing=1.0)
     return figure

@@ -1,47 +1,56 @@
-"""Pairs of parameters of one posterior, the flow's over the reference's."""
+"""Pairs of parameters under the flow's posterior and under rejection sampling."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
-from flowpkg.figures.style import ROLES, WIDTH, axis_names
+from flowpkg.figures.style import ROLES, WIDTH, parameter_names, scatter
 
 
 def draw(evaluation, options):
-    """Draw histograms on the diagonal and pairs below it, for the first demonstration point."""
+    """Draw a corner plot of the first demonstrated observation: flow against rejection samples."""
     arrays = evaluation.arrays
-    flow, reference = arrays["demo_posterior"][0][:, :6], arrays["demo_reference"][0][:, :6]
-    names, count = axis_names(evaluation), flow.shape[1]
-    target = ", ".join(f"{value:g}" for value in arrays["demo_y"][0])
-    figure, axes = plt.subplots(count, count, figsize=(WIDTH, WIDTH), squeeze=False, sharex="col")
-    low, high = np.quantile(reference, [0.0005, 0.9995], axis=0)
-    low, high = low - 0.15 * (high - low), high + 0.15 * (high - low)
+    sources = [
+        ("rejection sampling", arrays["demo_reference"][0], ROLES["reference"]),
+        ("flow", arrays["demo_posterior"][0], ROLES["generated"]),
+    ]
+    count = min(sources[0][1].shape[1], 6)
+    names = parameter_names(evaluation, arrays["demo_posterior"].shape[-1])
+    most = options.get("points", 2000)
+    ends = np.array([np.quantile(x[:, :count], [0.001, 0.999], axis=0) for _, x, _ in sources])
+    low, high = ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)
+    margin = 0.08 * np.maximum(high - low, 1e-9)
+    low, high = low - margin, high + margin
+    figure, axes = plt.subplots(count, count, figsize=(WIDTH, WIDTH * 0.95), squeeze=False, sharex="col")
     for row in range(count):
         for column in range(count):
             ax = axes[row, column]
             if column > row:
-                ax.remove()
+                ax.set_axis_off()
                 continue
-            if row == column:
-                bins = np.linspace(low[row], high[row], 41)
-                ax.hist(reference[:, row], bins, density=True, color="0.75", label="rejection sampling")
-                ax.hist(flow[:, row], bins, density=True, histtype="step", color=ROLES["generated"], label="flow")
-                ax.set_yticks([])
-                if row:
-                    ax.set_ylabel("")
-            else:
-                for points, colour in ((reference, ROLES["reference"]), (flow, ROLES["generated"])):
-                    ax.plot(points[:, column], points[:, row], ".", ms=1.4, alpha=0.5, color=colour, rasterized=True)
-                ax.set_ylim(low[row], high[row])
-                if column == 0:
-                    ax.set_ylabel(_unit(names[row]))
+            for _, x, colour in sources:
+                if row == column:
+                    edges = np.linspace(low[row], high[row], 41)
+                    look = {"histtype": "step", "lw": 1.2} if colour != ROLES["reference"] else {"alpha": 0.35}
+                    ax.hist(x[:, row], bins=edges, density=True, color=colour, **look)
+                else:
+                    scatter(ax, x[:most][:, [column, row]], s=2.0, c=colour, alpha=0.35)
             ax.set_xlim(low[column], high[column])
+            if row == column:
+                ax.set_yticks([])
+                ax.spines["left"].set_visible(False)
+            else:
+                ax.set_ylim(low[row], high[row])
+            ax.tick_params(labelsize=7, labelleft=column == 0 and row > 0)
             if row == count - 1:
-                ax.set_xlabel(_unit(names[column]))
-    legend = figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right", bbox_to_anchor=(0.98, 0.93))
-    legend.set_in_layout(False)
-    figure.suptitle(f"Posterior at y = ({target}), {len(flow)} samples each")
+                ax.set_xlabel(names[column], fontsize=8)
+            if column == 0:
+                ax.set_ylabel(names[row] if row else "density", fontsize=8)
+    figure.align_ylabels()
+    title = "Posterior"
+    if "demo_y" in arrays:
+        title += f" given y = ({', '.join(f'{v:.2f}' for v in np.asarray(arrays['demo_y'])[0][:4])})"
+    figure.suptitle(title, fontsize=10)
+    handles = [Line2D([], [], color=colour, lw=4, label=name) for name, _, colour in sources[::-1]]
+    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.97, 0.93), fontsize=9)
     return figure
-
-
-def _unit(name: str) -> str:
-    return f"{name} (length)" if name == "x1" else f"{name} (rad)"

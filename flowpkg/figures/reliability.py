@@ -1,4 +1,4 @@
-"""Accuracy against confidence of the class probabilities."""
+"""Whether the label probabilities mean what they say."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,25 +6,37 @@ import numpy as np
 from flowpkg.figures.style import ROLES
 
 
+def wilson_interval(rate, count):
+    """Return the ends of Wilson's 95 % interval of a binomial rate."""
+    z = 1.959964
+    scale = 1.0 + z**2 / count
+    middle = (rate + z**2 / (2.0 * count)) / scale
+    half = z * np.sqrt(rate * (1.0 - rate) / count + z**2 / (4.0 * count**2)) / scale
+    return middle - half, middle + half
+
+
 def draw(evaluation, options):
-    """Draw accuracy against confidence with 95 % binomial bars, and how many points lie in each bin."""
+    """Draw accuracy against confidence with 95 % binomial bars, and the number of points in each bin below."""
     arrays, metrics = evaluation.arrays, evaluation.metrics
-    confidence, accuracy = arrays["reliability_confidence"], arrays["reliability_accuracy"]
-    count = arrays["reliability_count"]
-    # Wilson's interval: sensible at accuracies of 0 and 1.
-    square = 1.96**2 / count
-    centre = (accuracy + square / 2) / (1 + square)
-    reach = np.sqrt(accuracy * (1 - accuracy) * square + square**2 / 4) / (1 + square)
-    bars = np.clip([accuracy - (centre - reach), centre + reach - accuracy], 0, None)
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(4.2, 4.4), sharex=True, height_ratios=(3, 1))
-    top.plot([0, 1], [0, 1], color=ROLES["reference"], ls="--", lw=0.9, label="calibrated")
-    top.errorbar(confidence, accuracy, bars, fmt="o", ms=4, color=ROLES["data"], capsize=2, label="flow, 95 % interval")
-    top.set(ylabel="accuracy", ylim=(-0.03, 1.03), xlim=(0, 1.03))
-    top.set_title(
-        f"accuracy {metrics['accuracy']:.4f} (Bayes {metrics['bayes_accuracy']:.4f}), ECE {metrics['ece']:.4f}"
+    count = np.asarray(arrays["reliability_count"], float)
+    filled = count > 0
+    confidence = arrays["reliability_confidence"][filled]
+    accuracy, count = arrays["reliability_accuracy"][filled], count[filled]
+    low, high = wilson_interval(accuracy, count)
+    figure, (ax, below) = plt.subplots(2, 1, figsize=(4.2, 4.8), sharex=True, height_ratios=[3.2, 1])
+    ax.plot([0, 1], [0, 1], color="0.7", lw=0.8, label="calibrated")
+    bars = np.clip([accuracy - low, high - accuracy], 0.0, None)
+    ax.errorbar(
+        confidence, accuracy, yerr=bars, fmt="o", ms=4, color=ROLES["data"], capsize=2, lw=1, label="flow, 95 % bars"
     )
-    top.legend(loc="upper left")
-    bottom.bar(confidence, count, width=0.03, color=ROLES["data"])
-    bottom.set(xlabel="confidence (probability of the most probable class)", ylabel="points", yscale="log")
-    bottom.set_ylim(0.5, None)
+    ax.set(ylabel="accuracy (fraction correct)", ylim=(-0.03, 1.03), title="Reliability of the label probabilities")
+    ax.legend(loc="lower right" if np.mean(accuracy) > 0.4 else "upper left")
+    labels = {"accuracy": "accuracy", "bayes_accuracy": "best possible", "ece": "calibration error"}
+    text = "\n".join(f"{label} {metrics[key]:.4f}" for key, label in labels.items() if key in metrics)
+    ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=8)
+    width = 0.8 / max(len(arrays["reliability_count"]), 10)
+    below.bar(confidence, count, width=width, color=ROLES["data"])
+    below.set(xlabel="confidence (largest label probability)", ylabel="points", xlim=(-0.03, 1.04), yscale="log")
+    below.set_ylim(0.7, 3.0 * max(float(count.max(initial=1.0)), 1.0))
+    figure.align_ylabels()
     return figure

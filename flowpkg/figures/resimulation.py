@@ -1,24 +1,35 @@
-"""Distribution of the distance between simulated posterior samples and the observation."""
+"""How far simulations of posterior draws land from the observation."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from flowpkg.figures.style import ROLES, WIDTH
+from flowpkg.figures.style import ROLES
+
+# The metrics are squared distances; the figure shows distances.
+MARKS = (
+    ("err_resim_median", "median", ROLES["latent"], "--"),
+    ("err_resim", "root mean square", ROLES["generated"], "-."),
+    ("err_resim_q999", "99.9 %", ROLES["outlier"], ":"),
+)
 
 
 def draw(evaluation, options):
-    """Draw the share of samples beyond each distance, with median, root mean square and 99.9 % quantile."""
+    """Draw the fraction of posterior draws whose simulation lies farther than a distance from the observation."""
     arrays, metrics = evaluation.arrays, evaluation.metrics
-    distance, share = arrays["resim_distance"], 1.0 - arrays["resim_probability"]
-    figure, ax = plt.subplots(figsize=(WIDTH * 0.75, 3.2))
-    ax.loglog(np.maximum(distance, 1e-8), share, color=ROLES["data"], lw=1.5)
-    marks = (("median", "err_resim_median", ":"), ("root mean square", "err_resim", "--"),
-             ("99.9 % quantile", "err_resim_q999", "-."))  # fmt: skip
-    for label, key, line in marks:
-        value = metrics[key] ** 0.5
-        ax.axvline(value, color=ROLES["reference"], ls=line, lw=1.0, label=f"{label}: {value:.2g}")
-    low = max(float(np.quantile(distance, 0.02)), 1e-7)
-    ax.set(xlabel="re-simulation distance (length)", ylabel="share of samples beyond", xlim=(low, None),
-           ylim=(1e-6, 1.3))  # fmt: skip
-    ax.legend(loc="lower left")
+    distance = np.asarray(arrays["resim_distance"], float)
+    beyond = 1.0 - np.asarray(arrays["resim_probability"], float)
+    shown = (distance > 0) & (beyond > 1e-12)
+    figure, ax = plt.subplots(figsize=(4.8, 3.9))
+    ax.loglog(distance[shown], beyond[shown], color=ROLES["data"])
+    for key, label, colour, line in MARKS:
+        if key in metrics:
+            value = float(np.sqrt(metrics[key]))
+            ax.axvline(value, color=colour, ls=line, lw=1.2, label=f"{label}: {value:.2g}")
+    ax.set(
+        xlabel="distance |simulation − observation| (length units)",
+        ylabel="fraction of draws farther away",
+        title="Re-simulation of posterior draws",
+    )
+    ax.set_ylim(top=1.5)
+    figure.legend(loc="outside lower center", ncols=3, columnspacing=1.2)
     return figure

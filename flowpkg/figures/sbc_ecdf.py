@@ -1,24 +1,29 @@
-"""ECDF differences of the ranks of simulation-based calibration."""
+"""Simulation-based calibration: distribution of ranks less the uniform one."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-from flowpkg.figures.style import CLASS_COLOURS, ROLES, WIDTH, axis_names
+from flowpkg.figures.style import ROLES, WIDTH, parameter_lines, parameter_names
 
 
 def draw(evaluation, options):
-    """Draw the ECDF of each parameter's ranks minus the uniform one, with the simultaneous 95 % band."""
+    """Draw each parameter's difference of the rank distribution from uniform, and the simultaneous 95 % band."""
     arrays = evaluation.arrays
-    grid, names = arrays["ecdf_grid"], axis_names(evaluation)
-    figure, ax = plt.subplots(figsize=(WIDTH * 0.75, 3.0))
-    ax.fill_between(grid, arrays["ecdf_low"], arrays["ecdf_high"], color="0.88", label="95 % band, whole curve")
+    grid, difference = arrays["ecdf_grid"], np.atleast_2d(arrays["ecdf_difference"])
+    low, high = arrays["ecdf_low"], arrays["ecdf_high"]
+    names = parameter_names(evaluation, len(difference))
+    inside = int(np.sum(np.all((difference >= low - 1e-9) & (difference <= high + 1e-9), axis=1)))
+    figure, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.8 + 0.2 * (len(names) > 8)))
+    ax.fill_between(grid, low, high, color=ROLES["reference"], alpha=0.2, lw=0, label="95 % band")
     ax.axhline(0.0, color=ROLES["reference"], lw=0.8)
-    few = len(names) <= len(CLASS_COLOURS)
-    for index, (line, name) in enumerate(zip(arrays["ecdf_difference"], names, strict=True)):
-        label = name if few else f"{len(names)} parameters" if index == 0 else None
-        ax.plot(grid, line, lw=1.0, color=CLASS_COLOURS[index] if few else ROLES["data"], alpha=0.9 if few else 0.5,
-                label=label)  # fmt: skip
-    ax.set(xlabel="rank of the truth (share)", ylabel="ECDF difference", xlim=(0, 1))
-    ax.legend(loc="upper right", ncols=3)
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.25 * (high - low))
+    for values, name, look in zip(difference, names, parameter_lines(len(names))):
+        ax.plot(grid, values, label=name, **look)
+    ax.set(xlabel="fractional rank", ylabel="distribution of ranks minus uniform", xlim=(0, 1))
+    ax.set_title(f"Rank calibration: {inside} of {len(names)} inside the simultaneous band")
+    figure.legend(
+        *ax.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=5 if len(names) <= 8 else 4,
+        columnspacing=1.2,
+    )
     return figure

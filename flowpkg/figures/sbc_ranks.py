@@ -1,25 +1,45 @@
-"""Histograms of the ranks of simulation-based calibration."""
+"""Simulation-based calibration: histograms of the rank of the truth among posterior draws."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
-from flowpkg.figures.style import ROLES, axis_names, panel_grid
+from flowpkg.figures.style import ROLES, WIDTH, grid_shape, parameter_names, scalar
 
 
 def draw(evaluation, options):
-    """Draw one histogram for each parameter with the 95 % band of a calibrated posterior."""
+    """Draw a rank histogram of each parameter with the band that holds a calibrated bin's count 95 % of the time."""
     arrays = evaluation.arrays
-    ranks, bins, names = arrays["sbc_ranks"], int(arrays["sbc_bins"]), axis_names(evaluation)
-    figure, axes = panel_grid(ranks.shape[1], 4, height=1.5, sharex=True, sharey=True)
-    top = float(arrays["sbc_band_high"])
-    for ax, column, name in zip(axes, ranks.T, names, strict=True):
-        ax.axhspan(float(arrays["sbc_band_low"]), float(arrays["sbc_band_high"]), color="0.85", label="95 % of bars")
-        ax.axhline(len(ranks) / bins, color=ROLES["reference"], lw=0.8)
-        edges = np.linspace(0.0, 1.0, bins + 1)
-        counts = np.histogram((column + 0.5) / (float(arrays["sbc_draws"]) + 1.0), edges)[0]
-        ax.stairs(counts, edges, baseline=None, color=ROLES["data"], lw=1.0)
-        top = max(top, counts.max())
-        ax.set(xlim=(0, 1), xlabel="rank of the truth (share)", ylabel="observations", title=name)
-        ax.label_outer()
-    axes[0].set_ylim(0, 1.05 * top)
-    axes[0].legend(loc="lower center")
+    ranks = arrays["sbc_ranks"].astype(int)
+    draws, bins = int(scalar(arrays["sbc_draws"])), int(scalar(arrays["sbc_bins"]))
+    low, high = scalar(arrays["sbc_band_low"]), scalar(arrays["sbc_band_high"])
+    count = ranks.shape[1]
+    rows, columns = grid_shape(count, 4)
+    names = parameter_names(evaluation, count)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(WIDTH * columns / 4, 3.4), 1.35 * rows + 0.9),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+    )
+    edges = np.linspace(-0.5, draws + 0.5, bins + 1)
+    for position, ax in enumerate(axes.flat):
+        if position >= count:
+            ax.set_axis_off()
+            continue
+        ax.axhspan(low, high, color=ROLES["reference"], alpha=0.2, lw=0, label="95 % band of one bin")
+        ax.axhline(len(ranks) / bins, color=ROLES["reference"], lw=0.8, ls="--", label="calibrated")
+        heights = np.histogram(ranks[:, position], bins=edges)[0]
+        ax.stairs(heights, edges, color=ROLES["data"], lw=1.2, baseline=None, label="flow")
+        ax.set_title(names[position], fontsize=9)
+        if position % columns == 0:
+            ax.set_ylabel("count")
+        if position + columns >= count:
+            ax.set_xlabel(f"rank (0 to {draws})")
+            ax.tick_params(labelbottom=True)
+    axes[0, 0].set(xlim=(-0.5, draws + 0.5))
+    axes[0, 0].set_ylim(bottom=0)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure

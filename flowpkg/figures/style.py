@@ -136,3 +136,53 @@ def panel_grid(count: int, columns: int, *, height: float = 1.7, **options):
     for ax in axes.ravel()[count:]:
         ax.remove()
     return figure, axes.ravel()[:count]
+
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":")
+
+
+def class_colour(index: int) -> str:
+    """Return the colour of a class, the same in all figures."""
+    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+
+
+def class_marker(index: int) -> str:
+    """Return the marker of a class; classes that share a colour differ in it."""
+    return MARKERS[(index + index // len(MARKERS)) % len(MARKERS)]
+
+
+def plane_names(evaluation) -> list[str]:
+    """Return the names of the two data columns, or x1 and x2 if the evaluation names none."""
+    names = axis_names(evaluation) if "names" in evaluation.arrays else []
+    return names[:2] if len(names) >= 2 else ["$x_1$", "$x_2$"]
+
+
+def parameter_names(evaluation, count: int) -> list[str]:
+    """Return the names of `count` parameters, or x1, x2, ... where unnamed; with units for the arm."""
+    names = axis_names(evaluation) if "names" in evaluation.arrays else []
+    names = names[:count] if len(names) >= count else [f"x{i + 1}" for i in range(count)]
+    if "lengths" in evaluation.arrays:  # the planar arm: a height and three angles
+        units = ["length"] + ["rad"] * (count - 1)
+        return [name if "(" in name else f"{name} ({unit})" for name, unit in zip(names, units)]
+    return names
+
+
+def parameter_lines(count: int) -> list[dict]:
+    """Return colour and line style of each of `count` parameters that share a panel."""
+    if count <= len(CLASS_COLOURS):
+        colours = [class_colour(i) for i in range(count)]
+    else:
+        colours = list(plt.get_cmap("viridis")(np.linspace(0.0, 0.9, count)))
+    return [{"color": colour, "ls": LINES[i % len(LINES)], "lw": 1.2} for i, colour in enumerate(colours)]
+
+
+def grid_shape(count: int, most: int) -> tuple[int, int]:
+    """Return the rows and columns, at most `most`, of a grid that holds `count` panels with few left empty."""
+    rows = -(-count // most)
+    return rows, -(-count // rows)
+
+
+def scalar(value) -> float:
+    """Return the number in an array of one element."""
+    return float(np.asarray(value).reshape(-1)[0])
