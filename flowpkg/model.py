@@ -223,7 +223,11 @@ class FlowModel(tf.Module):
         return self.standardise_y.inverse_and_log_det(known)[0] if self.known_dim else known
 
     def sample(self, n: int, *, temperature: float = 1.0, y=None, seed=(0, 0)) -> Inputs:
-        """Draw inputs by decoding normal latents.
+        """Draw inputs by decoding normal latents: exact draws from the density that `log_prob` gives.
+
+        With y among the outputs that density has y_out ~ N(t(y), sigma_y^2), so y_out is drawn as well. For
+        labels this matters: which padding e went into y_out says where in its mode x lies. `posterior` fixes y
+        instead, as an observation is.
 
         Args:
             n: number of samples.
@@ -239,6 +243,11 @@ class FlowModel(tf.Module):
         if self.known_dim and y is not None:
             y = self._one_hot(y) if isinstance(y, (int, np.integer)) else np.asarray(y)
             y = tf.broadcast_to(tf.cast(y, self.dtype), [n, self.known_dim])
+            if self.partition.y:
+                seed = (int(seed[0]), int(seed[1]) + 1_000_003)
+                noise = tf.random.stateless_normal([n, self.partition.y], seed=seed, dtype=self.dtype)
+                target = self.standardised(y) + temperature * tf.exp(self.log_sigma_y) * noise
+                y = self.standardise_y.forward_and_log_det(target)[0]
         return self.decode(z, y)
 
     def posterior(self, y, n: int, *, seed=(0, 0), chunk: int = 65_536) -> np.ndarray:

@@ -209,8 +209,14 @@ class Trainer:
             rows = indices[step]
             if self.annealed:
                 self.model.log_sigma_y.assign(log_sigma[step])
+            known = tf.gather(self._known, rows)
+            if self.settings["y_noise"] and self.model.known_dim:
+                noise = tf.random.stateless_normal(
+                    tf.shape(known), tf.stack([self.seed % 2**31, -2 - start - step]), dtype=known.dtype
+                )
+                known += self.settings["y_noise"] * tf.linalg.matvec(self.model.standardise_y.scale, noise)
             with tf.GradientTape() as tape:
-                loss, plain = self._loss(tf.gather(self._inputs, rows), tf.gather(self._known, rows), start + step)
+                loss, plain = self._loss(tf.gather(self._inputs, rows), known, start + step)
             gradients = tape.gradient(loss, self.variables)
             gradients, norm = tf.clip_by_global_norm(gradients, self.settings["gradient_norm"])
             self.optimizer.apply(gradients, self.variables)

@@ -138,3 +138,120 @@ def test_missing_and_unwanted_parts_are_refused():
         make(Partition(x=2, y=1)).distribution()
     with pytest.raises(SettingsError, match="dim x \\+ dim e = dim y \\+ dim z"):
         Partition(x=2, y=3)
+
+
+def make_conditional(width=2, dtype="float64", **flow):
+    settings = resolve({**RUN, "flow": {"layers": 3, "hidden": [8], "dtype": dtype, **flow}})["flow"]
+    model = build_flow(settings, Partition(x=3), seed=3, context_dim=width)
+    randomise(model)
+    return model
+
+
+def test_conditional_log_prob_is_the_formula_and_inverts():
+    model = make_conditional(mixing="orthogonal")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        z = model.bijector.inverse_and_log_det(inputs, tf.constant(y))[0]
+    log_det = np.linalg.slogdet(tape.batch_jacobian(z, inputs, experimental_use_pfor=False))[1]
+    expected = (-0.5 * z.numpy() ** 2 - 0.5 * np.log(2 * np.pi)).sum(axis=1) + log_det
+    np.testing.assert_allclose(model.log_prob(x, y=y), expected, atol=1e-9)
+    np.testing.assert_allclose(model.decode(model.encode(x, y=y).z, y).x, x, atol=1e-8)
+    assert np.abs(model.log_prob(x, y=y) - model.log_prob(x, y=y + 1.0)).max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["invertible", "conditional"])
+def test_posterior_is_decode_of_fixed_y_and_does_not_depend_on_other_rows(kind):
+    model = make(Partition(x=3, y=2), scale=0.1) if kind == "invertible" else make_conditional()
+    y = np.array([[0.3, -0.2], [1.0, 0.5]])
+    samples = model.posterior(y, 40, seed=(1, 2))
+    assert samples.shape == (2, 40, 3)
+    np.testing.assert_array_equal(samples, model.posterior(y, 40, seed=(1, 2)))
+    again = model.encode(samples[1], y=np.tile(y[1], (40, 1)) if kind == "conditional" else None)
+    np.testing.assert_allclose(again.y, np.tile(y[1], (40, 1)), atol=1e-6)
+    # 120 latents: their standard deviation has a standard error of 0.065; 5 of them.
+    assert np.std(again.z) == pytest.approx(1.0, abs=0.33)
+    np.testing.assert_allclose(model.posterior(y, 40, seed=(1, 2), chunk=80), samples)
+    assert model.posterior(y, 5, chunk=3).shape == (2, 5, 3)
+
+
+def test_posterior_samples_keep_within_the_bound_of_affine_log_scales():
+    # Worst case of L layers: each coordinate grows by at most exp(bound) per layer and the shift of its network.
+    model = make(Partition(x=4, y=2), scale=2.0, coupling="affine", log_scale_bound=0.5)
+    samples = model.posterior(np.zeros((1, 2)), 20_000)
+    assert np.isfinite(samples).all()
+
+
+def test_bad_observations_name_the_row():
+    model = make_conditional()
+    with pytest.raises(DataError, match="NaN or infinity in row 2"):
+        model.posterior([[0.0, 0.0], [np.nan, 0.0]], 3)
+    with pytest.raises(DataError, match=r"y: expected an array \[n, 2\]"):
+        model.posterior([[0.0, 0.0, 1.0]], 3)
+    with pytest.raises(ModelError, match="knows a y"):
+        make(Partition(x=2)).posterior([[0.0]], 3)
+    with pytest.raises(SettingsError, match="y = 0 for a conditional flow"):
+        build_flow(resolve(RUN)["flow"], Partition(x=2, y=1), context_dim=1)
+
+
+def test_label_densities_integrate_out_the_padding():
+    model = make(Partition(x=2, e=2, y=2), scale=0.02, sigma_y=0.5, mixing="permutation")
+    x = model.sample(5, y=1, seed=(3, 3)).x.numpy()
+    found = model.label_log_prob(x, draws=20_000)
+    # Quadrature over e on a grid wide enough for both normals.
+    axis = np.linspace(-8, 8, 161)
+    e = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    for row in range(len(x)):
+        for k in range(2):
+            joint = model.log_prob(np.tile(x[row], (len(e), 1)), e, np.tile(np.eye(2)[k], (len(e), 1))).numpy()
+            exact = np.log(np.exp(joint).sum() * (axis[1] - axis[0]) ** 2)
+            assert found[row, k] == pytest.approx(exact, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["invertible", "conditional"])
+def test_classify_is_bayes_rule(kind):
+    model = make(Partition(x=3, y=2), scale=0.1, sigma_y=0.5) if kind == "invertible" else make_conditional()
+    x = np.random.default_rng(0).standard_normal((9, 3))
+    density = np.stack([np.exp(model.log_prob(x, y=np.tile(np.eye(2)[k], (9, 1)))) for k in range(2)], axis=1)
+    expected = density * [0.3, 0.7] / (density * [0.3, 0.7]).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.classify(x, priors=[0.3, 0.7]), expected, atol=1e-9)
+    with pytest.raises(DataError, match="priors: expected 2 positive numbers that add up to 1"):
+        model.classify(x, priors=[0.3, 0.3])
+    with pytest.raises(DataError, match="label from 0 to 1; got 2"):
+        model.sample(3, y=2)
+
+
+def test_samples_given_a_label_follow_log_prob():
+    model = make(Partition(x=3, y=2), scale=0.1, sigma_y=0.5)
+    y = np.tile(np.eye(2)[0], (4000, 1))
+    drawn = model.sample(4000, y=0, seed=(5, 5)).x.numpy()
+    outputs = model.encode(drawn)
+    # Standard error of a deviation of 8,000 numbers: 0.008 of it; 5 of them.
+    assert (outputs.y.numpy() - y).std() == pytest.approx(0.5, rel=0.04)
+    assert outputs.z.numpy().std() == pytest.approx(1.0, rel=0.06)
+
+
+def test_y_is_standardised_and_predict_gives_its_units():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3000, 3)) * [1.0, 2.0, 3.0]
+    y = x @ rng.standard_normal((3, 2)) * 50.0 + 1000.0
+    settings = resolve(
+        {**RUN, "flow": {"layers": 2, "hidden": [8], "dtype": "float64", "linear_start": True, "mixing": "orthogonal",
+                         "standardise": "full", "standardise_y": "full"}}
+    )["flow"]  # fmt: skip
+    model = build_flow(settings, Partition(x=3, y=2), seed=1, training_inputs=x, training_known=y)
+    # A linear problem is solved by the linear start, to rounding, couplings being the identity.
+    np.testing.assert_allclose(model.predict(x[:20]), y[:20], rtol=1e-6)
+    posterior = model.posterior(y[:3], 50)
+    np.testing.assert_allclose(model.predict(posterior[0]), np.tile(y[0], (50, 1)), rtol=1e-6)
+
+
+def test_a_model_with_y_is_saved_whole(tmp_path):
+    for index, model in enumerate((make(Partition(x=3, y=2), sigma_y=0.3), make_conditional())):
+        model.save(tmp_path / str(index))
+        again = FlowModel.load(tmp_path / str(index))
+        x, y = np.ones((2, 3)), np.ones((2, 2))
+        np.testing.assert_array_equal(again.log_prob(x, y=y), model.log_prob(x, y=y))
+        assert again.y_names == model.y_names and again.context_dim == model.context_dim
