@@ -152,7 +152,7 @@ def test_conditional_log_prob_is_the_formula_and_inverts():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
     inputs = tf.constant(x)
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(inputs)
         z = model.bijector.inverse_and_log_det(inputs, tf.constant(y))[0]
     log_det = np.linalg.slogdet(tape.batch_jacobian(z, inputs, experimental_use_pfor=False))[1]

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from flowpkg.applications import load_application
 from flowpkg.commands.data import read_data
 from flowpkg.files import atomic_directory, write_arrays, write_json
+from flowpkg.problems import load_problem
 from flowpkg.provenance import provenance
 from flowpkg.tensorflow_setup import set_up_tensorflow
 
@@ -42,8 +43,12 @@ def train(
     # A conditional flow has no use for the nuisance: its posterior of x covers it.
     parts = [part for part in ("x", "e", "y") if part in widths and (part != "e" or cut.e)]
     splits = {name: {part: arrays[f"{name}_{part}"] for part in parts} for name in ("train", "validation")}
+    flow = settings["flow"]
+    if hasattr(load_problem(settings["problem"]), "classes"):
+        # One-hot vectors have a scale of their own, and a lone label does not vary.
+        flow = {**flow, "standardise_y": "none"}
     model = build_flow(
-        settings["flow"],
+        flow,
         cut,
         seed=settings["seed"],
         training_inputs=np.concatenate([splits["train"][part] for part in parts if part != "y"], axis=1),

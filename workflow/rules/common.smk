@@ -90,8 +90,11 @@ def code_of_prepare(wildcards):
 
 
 def code_of_train(wildcards):
+    run = RUNS[wildcards.run]
     return modules_behind(
-        "flowpkg.commands.train", application_module(RUNS[wildcards.run]["application"])
+        "flowpkg.commands.train",
+        application_module(run["application"]),
+        problem_module(run["problem"]["name"]),
     )
 
 
