@@ -12,6 +12,7 @@ import tensorflow as tf
 from flowpkg.bijectors import (
     ActNorm,
     AffineCoupling,
+    LinearContext,
     OrthogonalMixing,
     Permutation,
     Sequential,
@@ -94,6 +95,10 @@ def build_coupling_flow(
         )
     if settings["linear_start"] and partition.y:
         layers.append(_linear_start(layers[0], standardise_y, training_inputs, training_known, partition, rng, dtype))
+    if settings["linear_start"] and context_dim:
+        layers.append(
+            _linear_context(layers[0], standardise_y, training_inputs, training_known, dim, context_dim, dtype)
+        )
     coupling = COUPLINGS[settings["coupling"]](settings)
     conditioner = partial(
         Conditioner, hidden=settings["hidden"], activation=settings["activation"], rng=rng, dtype=dtype
@@ -151,6 +156,14 @@ def _linear_start(standardise, standardise_y, inputs, known, partition, rng, dty
     # Twice is enough (Kahan): the first pass leaves rounding along the rows of y.
     basis = np.linalg.qr((basis - (basis @ rows.T) @ rows).T)[0].T
     return OrthogonalMixing(np.concatenate([rows, basis]), dtype=dtype)
+
+
+def _linear_context(standardise, standardise_y, inputs, known, dim, context_dim, dtype) -> LinearContext:
+    if inputs is None:
+        return LinearContext(np.zeros((dim, context_dim)), np.eye(dim), dtype=dtype)
+    u = np.linalg.solve(np.asarray(standardise.scale, np.float64), (inputs - np.asarray(standardise.loc)).T).T
+    t = np.linalg.solve(np.asarray(standardise_y.scale, np.float64), (known - np.asarray(standardise_y.loc)).T).T
+    return LinearContext.fit(u, t, dtype=dtype)
 
 
 def _undo_mixing(layers: list, dtype) -> OrthogonalMixing:

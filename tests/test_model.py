@@ -255,3 +255,23 @@ def test_a_model_with_y_is_saved_whole(tmp_path):
         x, y = np.ones((2, 3)), np.ones((2, 2))
         np.testing.assert_array_equal(again.log_prob(x, y=y), model.log_prob(x, y=y))
         assert again.y_names == model.y_names and again.context_dim == model.context_dim
+
+
+def test_a_conditional_linear_start_is_the_exact_posterior():
+    from flowpkg.problems import load_problem
+
+    problem = load_problem({"name": "linear_gaussian", "unknowns": 3, "data": 5})
+    data = problem.sample(50_000, np.random.default_rng(0))
+    settings = resolve(
+        {**RUN, "flow": {"layers": 2, "hidden": [8], "mixing": "orthogonal", "linear_start": True, "dtype": "float64"}}
+    )["flow"]
+    model = build_flow(
+        settings, Partition(x=3), seed=1, training_inputs=data["x"], training_known=data["y"], context_dim=5
+    )
+    samples = model.posterior(data["y"][:4], 20_000)
+    mean, covariance = problem.exact_posterior(data["y"][:4])
+    # Standard errors: of a mean 0.007 sd, of the regression 0.01; of a covariance entry 0.01.
+    np.testing.assert_allclose(samples.mean(axis=1), mean, atol=0.05)
+    np.testing.assert_allclose(np.cov(samples[0].T), covariance, atol=0.05)
+    z = model.encode(data["x"][:50], y=data["y"][:50]).z
+    np.testing.assert_allclose(model.decode(z, data["y"][:50]).x, data["x"][:50], atol=1e-9)

@@ -2,7 +2,7 @@
 
 from flowpkg.bijectors.base import FlowBijector, Sequential
 from flowpkg.bijectors.coupling import AffineCoupling, Coupling, SplineCoupling
-from flowpkg.bijectors.elementwise import ActNorm, Standardise
+from flowpkg.bijectors.elementwise import ActNorm, LinearContext, Standardise
 from flowpkg.bijectors.mixing import OrthogonalMixing, Permutation
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "AffineCoupling",
     "Coupling",
     "FlowBijector",
+    "LinearContext",
     "OrthogonalMixing",
     "Permutation",
     "Sequential",

@@ -120,3 +120,56 @@ class ActNorm(FlowBijector):
     def inverse_and_log_det(self, x, context=None):
         log_det = tf.broadcast_to(tf.reduce_sum(self.log_scale), tf.shape(x)[:-1])
         return (x - self.loc) * tf.exp(-self.log_scale), -log_det
+
+
+class LinearContext(FlowBijector):
+    """Fixed linear prediction from the context taken off, and what is left whitened.
+
+        inverse: z = A^-1 (x - B c)        forward: x = B c + A z        A lower triangular
+
+    Where x depends on the context c linearly with normal noise, z is standard normal and independent of c. A
+    trained conditional flow then only has to learn what is not linear.
+
+    Args:
+        slope: B, `[N, C]`.
+        scale: A, `[N, N]`, lower triangular with a positive diagonal.
+    """
+
+    def __init__(self, slope, scale, *, dtype=tf.float32, name="linear_context"):
+        super().__init__(dtype=dtype, name=name)
+        slope, scale = np.asarray(slope, np.float64), np.asarray(scale, np.float64)
+        self.slope = tf.Variable(slope, trainable=False, dtype=dtype, name="slope")
+        self.scale = tf.Variable(scale, trainable=False, dtype=dtype, name="scale")
+        self.inverse_scale = tf.Variable(np.linalg.inv(scale), trainable=False, dtype=dtype, name="inverse_scale")
+
+    @classmethod
+    def fit(cls, data: np.ndarray, context: np.ndarray, *, dtype=tf.float32):
+        """Fit by least squares on training data `[n, N]` and context `[n, C]`, both of mean zero.
+
+        Raises:
+            DataError: the context determines a combination of the data exactly, so that nothing is left to whiten.
+        """
+        slope = np.linalg.lstsq(context, data, rcond=None)[0].T
+        rest = data - context @ slope.T
+        covariance = rest.T @ rest / len(rest)
+        value = np.linalg.eigvalsh(covariance).min()
+        if value < 1e-8:
+            raise DataError(
+                "flow.linear_start: expected data that y does not determine linearly; got a residual variance of "
+                f"{value:.2g}. Use linear_start: false, or an invertible flow"
+            )
+        return cls(slope, np.linalg.cholesky(covariance), dtype=dtype)
+
+    def _parts(self, value, context):
+        if context is None:
+            raise SettingsError(f"{self.name}: expected a context of width {self.slope.shape[1]}; got none")
+        log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(self.scale)))
+        return tf.linalg.matvec(self.slope, context), tf.broadcast_to(log_det, tf.shape(value)[:-1])
+
+    def forward_and_log_det(self, z, context=None):
+        predicted, log_det = self._parts(z, context)
+        return predicted + tf.linalg.matvec(self.scale, z), log_det
+
+    def inverse_and_log_det(self, x, context=None):
+        predicted, log_det = self._parts(x, context)
+        return tf.linalg.matvec(self.inverse_scale, x - predicted), -log_det

@@ -62,10 +62,11 @@ def changed(smoke, **keys):
 def test_every_output_is_there_and_a_second_call_does_nothing(smoke):
     path, _, folder = smoke
     results = folder / "results"
-    for run, figures in (("moons", 7), ("breast_cancer", 4)):
+    for run, figures in (("moons", 7), ("breast_cancer", 4), ("modes", 6), ("arm", 8), ("certificate_conditional", 6)):
         assert len(list((results / run / "figures").glob("*.png"))) == figures
         assert len(list((results / run / "figures").glob("*.pdf"))) == figures
         assert (results / run / "evaluation/metrics.json").exists() and (results / run / "model/weights.npz").exists()
+    assert (results / "arm/figures/arm_explorer.html").exists() and (results / "comparisons/arm.png").exists()
     assert "kl_nats" in (results / "summary.csv").read_text()
     assert planned(path) == {}
 
@@ -98,7 +99,7 @@ def edited(path, line):
 def test_a_style_change_redraws_all_figures_and_trains_nothing(smoke):
     path, _, folder = smoke
     with edited(folder / "style.mplstyle", "lines.markersize: 5\n"):
-        assert planned(path) == {"draw_figure": 11}
+        assert planned(path) == {"draw_figure": 39, "compare_runs": 1}
 
 
 @pytest.mark.parametrize(
@@ -125,9 +126,13 @@ def test_editing_a_module_reruns_what_depends_on_it(smoke, module, expected):
         ({"runs__moons__trainin": {}}, "config.runs.moons: expected only the keys"),
         ({"runs__moons__problem": {"name": "mons"}}, "config.runs.moons.problem.name: expected one of moons"),
         ({"runs": {"a b": {}}}, "config.runs: expected names of letters"),
+        (
+            {"comparisons__arm__runs": ["arm", "nobody"]},
+            "config.comparisons.arm.runs: expected names of runs; got nobody",
+        ),
         ({"runs__moons__problem": {"name": "table", "path": "no/such.csv"}}, "no/such.csv"),
     ],
-    ids=["unknown key", "unknown problem", "run name", "missing table"],
+    ids=["unknown key", "unknown problem", "run name", "unknown run", "missing table"],
 )
 def test_bad_configs_stop_before_anything_is_touched(smoke, keys, message):
     weights = smoke[2] / "results/moons/model/weights.npz"
