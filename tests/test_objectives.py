@@ -16,9 +16,10 @@ from flowpkg.training import Dataset, Trainer
 from tests.conftest import RUN, SMALL, randomise
 
 ARM = load_problem({"name": "arm"})
+ARM_PARTITION = Partition(x=4, y=2)
 
 
-def trainer(flow=None, partition=Partition(x=4, y=2), context_dim=0, rows=400, **training):
+def trainer(flow=None, partition=ARM_PARTITION, context_dim=0, rows=400, **training):
     settings = resolve(
         {**RUN, "flow": {**SMALL["flow"], "coupling": "affine", "mixing": "orthogonal", **(flow or {})},
          "training": {**SMALL["training"], **training}}

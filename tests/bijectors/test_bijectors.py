@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from flowpkg.bijectors import (
     ActNorm,
     AffineCoupling,
+    LinearContext,
     OrthogonalMixing,
     Permutation,
     Sequential,
@@ -55,6 +56,11 @@ REGISTRY = {
     "actnorm": (3, 0, lambda: ActNorm(3, dtype=F64)),
     "standardise_diagonal": (3, 0, lambda: Standardise.fit(data(3), "diagonal", dtype=F64)),
     "standardise_full": (3, 0, lambda: Standardise.fit(data(3), "full", dtype=F64)),
+    "linear_context": (
+        3,
+        2,
+        lambda: LinearContext.fit(data(3) - data(3).mean(0), data(2)[::-1] - data(2).mean(0), dtype=F64),
+    ),
     "permutation": (4, 0, lambda: Permutation([2, 0, 3, 1], dtype=F64)),
     "orthogonal": (3, 0, lambda: OrthogonalMixing.random(3, np.random.default_rng(0), dtype=F64)),
     "sequential": (4, 0, sequence),
@@ -226,3 +232,16 @@ def test_full_standardisation_whitens():
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_linear_context_takes_off_what_is_linear():
+    rng = np.random.default_rng(0)
+    context = rng.standard_normal((5000, 2))
+    x = context @ [[1.0, 0.5, 0.0], [0.0, -2.0, 1.0]] + rng.standard_normal((5000, 3)) * [0.1, 0.5, 2.0]
+    z = LinearContext.fit(x, context, dtype=F64).inverse_and_log_det(tf.constant(x), tf.constant(context))[0].numpy()
+    np.testing.assert_allclose(z.T @ z / 5000, np.eye(3), atol=1e-8)
+    np.testing.assert_allclose(z.T @ context / 5000, 0.0, atol=1e-8)
+    with pytest.raises(DataError, match="does not determine linearly; got a residual variance"):
+        LinearContext.fit(context, context)
+    with pytest.raises(SettingsError, match="context of width 2; got none"):
+        LinearContext.fit(x, context, dtype=F64).inverse_and_log_det(tf.constant(x))
