@@ -296,8 +296,8 @@ class Trainer:
                 }
                 window_losses, window_norms = [], []
                 state.history.append(row)
-                # While sigma_y is annealed, losses of different steps cannot be compared: the newest counts as best.
-                if state.step <= self._annealing_steps or value < state.best_loss - settings["min_improvement"]:
+                # Losses under another sigma_y cannot be compared: until annealing is over the newest counts as best.
+                if state.best_step <= self._annealing_steps or value < state.best_loss - settings["min_improvement"]:
                     state.best_loss, state.best_step, state.waited = value, state.step, 0
                     best = self.model.arrays()
                 else:
@@ -312,6 +312,8 @@ class Trainer:
                     self._save(state, best)
                     saved = time.monotonic()
         self.model.assign(best)
+        if self.annealed:
+            self.model.log_sigma_y.assign(math.log(self.final_sigma_y))
         rate = state.timed_steps / state.timed_seconds if state.timed_seconds else state.step / state.seconds
         # 3 x: the backward pass takes two matrix products for each one of the forward pass.
         gflops = 3e-9 * rate * settings["batch_size"] * self.model.flops_per_example()

@@ -105,10 +105,10 @@ def posterior(
     flow = _load(model)
     if not flow.known_dim:
         raise ModelError(f"{model}: expected a model with data as y; got one without (see flowpkg sample)")
-    y = _columns(observe, flow.y_names)
     known = read_arrays(Path(model) / "training_scores.npz")
     if "y_mean" not in known:
         raise ModelError(f"{model}: expected a model with measured data as y; got labels (see flowpkg sample --label)")
+    y = _columns(observe, flow.y_names)
     gap = y - known["y_mean"]
     distance = np.sqrt(np.einsum("ni,ij,nj->n", gap, known["y_precision"], gap))
     limit = known["y_distance_quantiles"][999]
