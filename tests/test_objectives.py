@@ -87,7 +87,7 @@ def test_annealing_ends_at_sigma_y_and_keeps_no_weights_of_before():
 
 
 def test_sigma_y_is_learned():
-    job = trainer(flow={"sigma_y": 0.5, "learn_sigma_y": True}, steps=200, learning_rate=0.01, rows=2000)
+    job = trainer(flow={"sigma_y": 0.5, "learn_sigma_y": True}, steps=800, learning_rate=0.01, rows=2000)
     job.fit()
     # At the maximum of the likelihood sigma_y^2 is the mean square of the residual.
     found = job.model.encode(job.train.inputs).y.numpy()
