@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flowpkg.applications import load_application
 from flowpkg.commands.data import read_data
 from flowpkg.errors import ModelError
@@ -58,5 +60,5 @@ def evaluate(
     }
     with atomic_directory(out) as folder:
         write_json(folder / "metrics.json", metrics)
-        write_arrays(folder / "arrays.npz", drawn)
+        write_arrays(folder / "arrays.npz", {**drawn, "objective": np.array(settings["training"]["objective"])})
         write_json(folder / "provenance.json", provenance(settings))

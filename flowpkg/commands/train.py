@@ -77,7 +77,7 @@ def train(
     if checkpoints:
         shutil.rmtree(checkpoints, ignore_errors=True)
     print(
-        f"train: best validation nll {result.best_validation_loss:.4f} nats at step {result.best_step} of "
+        f"train: best validation loss {result.best_validation_loss:.4f} at step {result.best_step} of "
         f"{result.steps}, {result.seconds:.1f} s, {result.steps_per_second:.0f} steps/s, {result.gflops:.0f} GFLOP/s",
         file=sys.stderr,
     )

@@ -21,7 +21,8 @@ def draw(evaluation, options):
     top.plot(
         history["step"][best], history["validation_loss"][best], "o", mfc="none", color=ROLES["outlier"], label="best"
     )
-    top.set(ylabel="NLL (nats per point)")
+    likelihood = str(evaluation.arrays["objective"]) == "likelihood"
+    top.set(ylabel="NLL (nats per point)" if likelihood else "training objective (MMD, weighted sum)")
     top.legend(loc="upper right")
     bottom.plot(history["step"], history["learning_rate"], color=ROLES["reference"])
     bottom.set(xlabel="optimiser step", ylabel="learning rate", ylim=(0, None))
