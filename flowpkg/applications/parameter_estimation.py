@@ -65,7 +65,12 @@ def evaluate(model, data: Mapping[str, np.ndarray], settings: Mapping[str, Any])
         "sampling_seconds": seconds,
     }
     arrays = {"names": np.array(problem.names)}
-    for part in (_calibration(truth, samples, seed), _references(problem, samples, y, truth, options, seed)):
+    parts = (
+        _calibration(truth, samples, seed),
+        (_calibration_of_many(model, data, options, seed), {}),
+        _references(problem, samples, y, truth, options, seed),
+    )
+    for part in parts:
         metrics |= part[0]
         arrays |= part[1]
     if problem.demonstration is not None:
@@ -129,6 +134,22 @@ def _calibration(truth, samples, seed):
     return metrics, arrays
 
 
+def _calibration_of_many(model, data, options, seed):
+    """Calibration over more observations with fewer samples each: 1,000 observations cannot show an error below 0.01."""
+    count = min(options["calibration_observations"], len(data["test_x"]))
+    truth, y, draws = data["test_x"][:count], data["test_y"][:count], min(options["posterior_samples"], 250)
+    ranks = check.sbc_ranks(truth, model.posterior(y, draws, seed=tensorflow_seed(seed, "posterior of many")))
+    error = check.calibration_error(ranks, draws, rng=generator(seed, "calibration error of many"))
+    null = check.calibration_error_null(count, truth.shape[1], draws, generator(seed, "calibration null of many"))
+    return {
+        "calibration_error_many": error.value,
+        "calibration_error_many_se": error.standard_error,
+        "calibration_error_many_null_q95": np.quantile(null, 0.95),
+        "sbc_ks_p_min_many": check.sbc_ks_p(ranks, draws).min(),
+        "observations_many": count,
+    }
+
+
 def _coverage_null(count, parameters, levels, rng) -> float:
     inside = np.sort(np.abs(2.0 * rng.random((200, parameters, count)) - 1.0), axis=-1)
     rates = np.array([[np.searchsorted(column, levels) / count for column in rows] for rows in inside])
@@ -141,7 +162,12 @@ def _references(problem, samples, y, truth, options, seed):
     reference = problem.reference_posterior(y, samples.shape[1], rng, width=options["reference_width"])
     some = range(min(options["c2st_observations"], len(y)))
     scores = [c2st(reference[i], samples[i], generator(seed, "posterior c2st", i)).value for i in some]
+    ranks = check.sbc_ranks(truth, reference)
+    exact = check.calibration_error(ranks, samples.shape[1], rng=generator(seed, "calibration error"), replicates=2)
     metrics |= {
+        # The same truths under a posterior that is right: what the draw of observations alone does to both.
+        "calibration_error_reference": exact.value,
+        "sbc_ks_p_min_reference": check.sbc_ks_p(ranks, samples.shape[1]).min(),
         "posterior_c2st": np.mean(scores),
         "posterior_c2st_se": np.std(scores, ddof=min(1, len(scores) - 1)) / np.sqrt(len(scores)),
         "posterior_c2st_max": np.max(scores),
@@ -159,6 +185,7 @@ def _references(problem, samples, y, truth, options, seed):
             "err_resim_se": square.mean(axis=1).std(ddof=1) / np.sqrt(len(y)),
             "err_resim_median": np.median(square),
             "err_resim_q999": np.quantile(square, 0.999),
+            "err_resim_reference": ((problem.simulate(reference) - y[:, None]) ** 2).sum(axis=-1).mean(),
         }
         probability = np.concatenate([np.linspace(0.0, 0.99, 100), 1.0 - np.logspace(-2, -6, 81)])
         arrays |= {"resim_probability": probability, "resim_distance": np.quantile(np.sqrt(square), probability)}

@@ -32,11 +32,14 @@ METRICS = {
     "err_post": "mean over observations of the squared MMD (unbiased, widths 0.05, 0.2, 0.9) of posterior and rejection samples, with "
     "`err_post_se`; reference `err_post_reference`, two sets of rejection samples",
     "err_resim": "mean squared distance of re-simulated samples to the observation, with `err_resim_se`, `err_resim_median` and "
-    "`err_resim_q999` (99.9 % quantile)",
+    "`err_resim_q999` (99.9 % quantile); reference `err_resim_reference`, rejection samples of width `reference_width`",
     "calibration_error": "median over 100 levels of |observed inlier fraction - nominal|, mean over parameters, with `calibration_error_se`; "
-    "reference `calibration_error_null_q95`, the 95 % quantile for a calibrated posterior",
+    "references `calibration_error_null_q95`, the 95 % quantile for a calibrated posterior, and `calibration_error_reference`, the "
+    "reference posterior on the same observations",
+    "calibration_error_many": "the same over `observations_many` observations, with `calibration_error_many_se`, "
+    "`calibration_error_many_null_q95` and `sbc_ks_p_min_many`",
     "calibration_error_68": "the same at the 68 % level alone, with an upper bound `calibration_error_68_se`",
-    "sbc_ks_p_min": "smallest Kolmogorov-Smirnov p-value of the parameters' SBC ranks",
+    "sbc_ks_p_min": "smallest Kolmogorov-Smirnov p-value of the parameters' SBC ranks; reference `sbc_ks_p_min_reference`, the reference posterior",
     "coverage_max_abs_error": "largest |observed - nominal coverage| over levels and parameters; reference `coverage_max_abs_error_null_q95`",
     "tarp_max_abs_error": "largest |expected coverage - credibility| of TARP; `tarp_p` tests it",
     "recovery_correlation_min": "smallest correlation of posterior mean and truth over parameters",
