@@ -8,11 +8,12 @@ import pandas as pd
 
 from flowpkg.errors import DataError
 from flowpkg.files import atomic_path, read_json
+from flowpkg.metrics import flat
 from flowpkg.tables import write_table
 
 
 def collect(evaluations: list[str | Path], out: str | Path, *, html: str | Path | None = None) -> None:
-    """Write one row per run and metric: run, application, metric, value.
+    """Write one row per run and metric: run, application, metric, value; groups of metrics are named with dots.
 
     Args:
         evaluations: folders of `flowpkg evaluate`, `<results>/<run>/evaluation`.
@@ -25,7 +26,7 @@ def collect(evaluations: list[str | Path], out: str | Path, *, html: str | Path 
     rows = []
     for folder in map(Path, evaluations):
         application = read_json(folder / "provenance.json")["settings"]["application"]
-        for metric, value in read_json(folder / "metrics.json").items():
+        for metric, value in flat(read_json(folder / "metrics.json")).items():
             rows.append(
                 {"run": folder.resolve().parent.name, "application": application, "metric": metric, "value": value}
             )

@@ -11,6 +11,7 @@ from flowpkg.errors import DataError, SettingsError
 from flowpkg.figures.comparison import draw_table
 from flowpkg.figures.style import STYLE_SHEET, save_figure, use_style
 from flowpkg.files import read_json, sha256_of_json
+from flowpkg.metrics import flat
 from flowpkg.tables import write_table
 
 
@@ -24,7 +25,8 @@ def compare(
     """Write metrics of several runs as a table (CSV or Parquet) and as a figure (PNG or PDF).
 
     Args:
-        columns: for each column `metric`, `label`, `goal` (text) and `best` (`low`, `high` or `none`).
+        columns: for each column `metric` (`auroc.ball.nll` if in a group), `label`, `goal` (text) and `best` (`low`,
+            `high` or `none`).
         evaluations: folders of `flowpkg evaluate`, one for each row.
         out: file names.
         style: Matplotlib style sheet.
@@ -35,7 +37,7 @@ def compare(
     """
     names, values = [], []
     for folder in map(Path, evaluations):
-        metrics = read_json(folder / "metrics.json")
+        metrics = flat(read_json(folder / "metrics.json"))
         missing = [column["metric"] for column in columns if column["metric"] not in metrics]
         if missing:
             raise DataError(f"{folder / 'metrics.json'}: expected the metric {', '.join(missing)}; got none")
