@@ -131,6 +131,48 @@ def read_array(path: str | Path, *, mmap: bool = False) -> np.ndarray:
         raise DataError(f"{path}: expected a complete NPY file of plain numbers; got {_one_line(error)}") from None
 
 
+class ArrayWriter:
+    """Write an NPY file row by row, when the number of rows is not known beforehand.
+
+    Rows are appended to the file, never mapped into memory, so that memory stays flat however long it grows.
+
+    Args:
+        path: the file; belongs inside `atomic_directory`, since a reader could meet it half written.
+        shape: shape of one row.
+        dtype: type of its entries.
+    """
+
+    def __init__(self, path: str | Path, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype, self.count = tuple(shape), np.dtype(dtype), 0
+        self._file = open(path, "wb")
+        self._write_header()
+        self._start = self._file.tell()
+
+    def _write_header(self) -> None:
+        # NumPy pads this header to the same length whatever the number of rows.
+        header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.count, *self.shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Append rows `[n, *shape]`.
+
+        Raises:
+            ValueError: another shape or type.
+        """
+        if rows.shape[1:] != self.shape or rows.dtype != self.dtype:
+            raise ValueError(f"rows: expected {self.dtype} of shape (n, {self.shape}); got {rows.dtype} {rows.shape}")
+        self._file.write(np.ascontiguousarray(rows).data)
+        self.count += len(rows)
+
+    def close(self) -> None:
+        """Write the number of rows into the header and close the file."""
+        self._file.seek(0)
+        self._write_header()
+        if self._file.tell() != self._start:
+            raise RuntimeError("the NPY header changed its length")
+        self._file.close()
+
+
 def sha256_of(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes as hexadecimal text."""
     with open(path, "rb") as handle:

@@ -1,4 +1,4 @@
-"""Where data and truth come from: densities in the plane, and tables."""
+"""Where data and truth come from: densities in the plane, simulators, tables and images."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ PROBLEMS: dict[str, str] = {
     "arm": "flowpkg.problems.arm:Arm",
     "linear_gaussian": "flowpkg.problems.linear_gaussian:LinearGaussian",
     "table": "flowpkg.problems.table:Table",
+    "faces": "flowpkg.problems.images.faces:Faces",
+    "digits": "flowpkg.problems.images.digits:Digits",
 }
 
 

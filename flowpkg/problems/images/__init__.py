@@ -1,0 +1,1 @@
+"""Images: drawn animal faces, handwritten digits, and folders of the user's own."""
