@@ -19,21 +19,22 @@ def flattened(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype(np.float32) / 255.0
 
 
-def bits_per_dim(log_prob: np.ndarray, dim: int) -> Estimate:
-    """Return the mean bits per dimension of 8-bit images, and its standard error.
+def bits_per_dim(log_prob: np.ndarray, dim: int, step: float = 1.0) -> Estimate:
+    """Return the mean bits per dimension of images of whole levels, and its standard error.
 
-        bits = -log q(level + u) / (N ln 2),   u ~ U[0, 1)^N
+        bits = -log q(level + step u) / (N ln 2) - log2(step),   u ~ U[0, 1)^N
 
-    with q a density over levels in [0, 256), so that the papers' term for 256 levels is in it. By Jensen's
-    inequality this is an upper bound of the discrete code length.
+    with q a density over [0, 256), so that the papers' term for 256 levels is in it. By Jensen's inequality
+    this is an upper bound of the discrete code length.
 
     Args:
         log_prob: `[n]` log-densities in nats of uniformly dequantised images.
         dim: N, the number of pixels times channels.
+        step: distance of grey levels; 1 for 8-bit data.
 
     Source: Theis et al. 2016, arXiv:1511.01844, section 3.1.
     """
-    bits = -np.asarray(log_prob, np.float64) / (dim * math.log(2.0))
+    bits = -np.asarray(log_prob, np.float64) / (dim * math.log(2.0)) - math.log2(step)
     error = float(bits.std(ddof=1) / math.sqrt(len(bits))) if len(bits) > 1 else math.nan
     return Estimate(float(bits.mean()), error)
 
@@ -58,10 +59,10 @@ def code_length_bits(images: np.ndarray) -> np.ndarray:
     return lengths
 
 
-def blurred(images: np.ndarray, width: float) -> np.ndarray:
-    """Return uint8 images `[n, H, W, C]` after a Gaussian blur of `width` pixels, edges mirrored."""
+def blurred(images: np.ndarray, width: float, step: int = 1) -> np.ndarray:
+    """Return uint8 images `[n, H, W, C]` after a Gaussian blur of `width` pixels, edges mirrored, on levels of `step`."""
     smooth = gaussian_filter(images.astype(np.float32), (0.0, width, width, 0.0), mode="reflect")
-    return np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
+    return (np.clip(np.rint(smooth / step), 0, 255 // step) * step).astype(np.uint8)
 
 
 def scrambled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -27,6 +27,8 @@ def test_bits_per_dim_of_uniform_images_is_eight(rng):
     dim = 12
     found = check.bits_per_dim(np.full(50, -dim * math.log(256.0)), dim)
     assert found.value == pytest.approx(8.0) and found.standard_error == 0.0
+    # Sixteen levels, 16 apart: uniform images take four bits.
+    assert check.bits_per_dim(np.full(50, -dim * math.log(256.0)), dim, 16).value == pytest.approx(4.0)
     log_prob = rng.standard_normal(400)
     found = check.bits_per_dim(log_prob, 2)
     assert found.value == pytest.approx(-log_prob.mean() / (2 * math.log(2)))
@@ -52,6 +54,7 @@ def test_blur_keeps_means_and_takes_detail(rng):
     assert abs(smooth.mean() - images.mean()) < 1.0
     detail = [np.abs(np.diff(rows.astype(float), axis=1)).mean() for rows in (images, smooth)]
     assert detail[1] < 0.5 * detail[0]
+    assert set(np.unique(check.blurred(images, 1.0, 15))) <= set(range(0, 256, 15))
     # Channels and images are not mixed.
     assert np.array_equal(check.blurred(images[3:4], 1.0)[0], smooth[3])
 
