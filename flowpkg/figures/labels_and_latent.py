@@ -23,7 +23,8 @@ def draw(evaluation, options):
     z = arrays["heldout_z"][: len(x), :2]
     labels = arrays["heldout_label"][: len(x)].astype(int)
     count = int(arrays["heldout_label"].max()) + 1
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9))
+    # Compressed: with two aspects the plain layout lets a title leave the page.
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9), layout="compressed")
     for k in range(count):
         look = {"s": 6.0, "c": class_colour(k), "marker": class_marker(k), "alpha": 0.8}
         scatter(left, x[labels == k], label=f"label {k}", **look)
