@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import resource
 import shutil
 import sys
@@ -84,6 +85,9 @@ class _State:
     timed_steps: int = 0
     timed_seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+    # Since the last validation; part of a checkpoint because one may fall between two validations.
+    window_losses: list[float] = field(default_factory=list)
+    window_norms: list[float] = field(default_factory=list)
 
 
 def batch_indices(seed: int, step: int, count: int, batch_size: int, rows: int) -> np.ndarray:
@@ -257,8 +261,7 @@ class Trainer:
         if settings["tensorboard"] and self.checkpoints:
             writer = tf.summary.create_file_writer(str(self.checkpoints.parent / "tensorboard"))
         clock = saved = time.monotonic()
-        window_losses: list[np.ndarray] = []
-        window_norms: list[np.ndarray] = []
+        longest = 0.0
         stopped_early = bool(settings["patience"]) and state.waited >= settings["patience"]
         compiled = set()
         with Progress(settings["steps"], "train", start=state.step, stream=self.log) as progress:
@@ -269,16 +272,26 @@ class Trainer:
                 call = time.monotonic()
                 losses, norms = (value.numpy() for value in self._call(indices, state.step))
                 if count in compiled:
-                    state.timed_seconds += time.monotonic() - call
+                    took = time.monotonic() - call
+                    state.timed_seconds += took
                     state.timed_steps += count
+                    longest = max(longest, took)
                 compiled.add(count)
                 bad = np.flatnonzero(~(np.isfinite(losses) & np.isfinite(norms)))
                 if bad.size:
                     self._diverged(state, state.step + int(bad[0]) + 1, best)
                 state.step += count
-                window_losses.append(losses)
-                window_norms.append(norms)
+                state.window_losses += losses.tolist()
+                state.window_norms += norms.tolist()
+                now = time.monotonic()
+                # Early by one call, so that the work at stake stays below the interval.
+                due = bool(self.checkpoints) and now - saved + longest >= settings["checkpoint_seconds"]
                 if state.step % every and state.step != settings["steps"]:
+                    if due:
+                        state.seconds += now - clock
+                        clock = now
+                        self._save(state, best)
+                        saved = time.monotonic()
                     continue
                 value = self.validation_loss()
                 if not math.isfinite(value):
@@ -288,13 +301,13 @@ class Trainer:
                 clock = now
                 row = {
                     "step": state.step,
-                    "train_loss": float(np.concatenate(window_losses).mean(dtype=np.float64)),
+                    "train_loss": float(np.mean(state.window_losses)),
                     "validation_loss": value,
                     "learning_rate": float(self.schedule(state.step)),
-                    "gradient_norm_max": float(np.concatenate(window_norms).max()),
+                    "gradient_norm_max": max(state.window_norms),
                     "seconds": round(state.seconds, 3),
                 }
-                window_losses, window_norms = [], []
+                state.window_losses, state.window_norms = [], []
                 state.history.append(row)
                 # Losses under another sigma_y cannot be compared: until annealing is over the newest counts as best.
                 if state.best_step <= self._annealing_steps or value < state.best_loss - settings["min_improvement"]:
@@ -308,7 +321,7 @@ class Trainer:
                         for name in ("train_loss", "validation_loss", "learning_rate"):
                             tf.summary.scalar(name, row[name])
                 progress.update(state.step, f"validation loss {value:.4f}")
-                if self.checkpoints and now - saved >= settings["checkpoint_seconds"]:
+                if due:
                     self._save(state, best)
                     saved = time.monotonic()
         self.model.assign(best)
@@ -363,8 +376,21 @@ class Trainer:
         )
 
     def _save(self, state: _State, best: dict[str, np.ndarray]) -> None:
-        current = self.checkpoints / "current"
-        with atomic_directory(current) as folder:
+        current, previous = self.checkpoints / "current", self.checkpoints / "previous"
+        try:
+            self._write(self.checkpoints / "next", state, best)
+        except OSError as error:
+            # A checkpoint is a safety net: a full disk costs the net, not the run, and the one before stays.
+            self._say(f"train: checkpoint at step {state.step} could not be written ({error.strerror}); going on")
+            return
+        if current.exists():
+            # The one before stays, in case the newest turns out to be damaged.
+            shutil.rmtree(previous, ignore_errors=True)
+            os.rename(current, previous)
+        os.rename(self.checkpoints / "next", current)
+
+    def _write(self, path: Path, state: _State, best: dict[str, np.ndarray]) -> None:
+        with atomic_directory(path) as folder:
             arrays = {f"model/{key}": value for key, value in self.model.arrays().items()}
             arrays |= {f"best/{key}": value for key, value in best.items()}
             arrays |= {
@@ -380,11 +406,6 @@ class Trainer:
                     "state": {**vars(state), "best_loss": None if math.isinf(state.best_loss) else state.best_loss},
                 },
             )
-            if current.exists():
-                # The one before stays, in case the newest turns out to be damaged.
-                previous = self.checkpoints / "previous"
-                shutil.rmtree(previous, ignore_errors=True)
-                shutil.copytree(current, previous)
 
     def _resume(self) -> tuple[_State, dict[str, np.ndarray]]:
         for name in ("current", "previous"):

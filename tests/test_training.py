@@ -2,6 +2,7 @@
 
 import io
 import math
+import resource
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def interrupt_after(job, calls):
     job._run = counted
 
 
-@pytest.mark.parametrize("calls", [1, 5, 8])
+@pytest.mark.parametrize("calls", [1, 8])
 def test_a_killed_run_resumes_and_ends_with_the_same_bytes(rows, tmp_path, calls):
     options = dict(steps=50, checkpoint_seconds=0)
     whole = trainer(rows, **options)
@@ -91,9 +92,75 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bytes(rows, tmp_path, calls
     log = io.StringIO()
     resumed = trainer(rows, tmp_path, log, **options)
     result = resumed.fit()
-    assert ("resumed at step" in log.getvalue()) == (calls >= 2)
+    assert f"resumed at step {5 * calls} " in log.getvalue()
     assert weights(resumed) == weights(whole)
     assert without_seconds(result.history) == without_seconds(expected.history)
+
+
+@pytest.mark.parametrize("calls", [3, 8])
+def test_a_checkpoint_between_validations_resumes_there_with_the_same_bytes(rows, tmp_path, calls):
+    options = dict(steps=50, validate_every=25, checkpoint_seconds=0, xla=False)
+    whole = trainer(rows, **options)
+    expected = whole.fit()
+    broken = trainer(rows, tmp_path, **options)
+    interrupt_after(broken, calls)
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit()
+    log = io.StringIO()
+    resumed = trainer(rows, tmp_path, log, **options)
+    result = resumed.fit()
+    assert f"resumed at step {5 * calls} " in log.getvalue()
+    assert weights(resumed) == weights(whole)
+    assert without_seconds(result.history) == without_seconds(expected.history)
+
+
+def test_checkpoints_follow_a_clock_that_cannot_jump_and_lose_less_than_their_interval(rows, tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("flowpkg.training.time.monotonic", lambda: now[0])
+    # The wall clock jumps back and forth; nothing may depend on it.
+    monkeypatch.setattr("time.time", lambda: 1e9 * (1 if now[0] % 2 else -1))
+    job = trainer(rows, tmp_path, steps=100, checkpoint_seconds=30, xla=False)
+    run, saved = job._run, []
+
+    def slow(*arguments):
+        now[0] += 4.0
+        return run(*arguments)
+
+    job._run = slow
+    write = job._save
+    job._save = lambda state, best: (saved.append((now[0], state.step)), write(state, best))
+    job.fit()
+    # Every call of 5 steps takes 4 s: after 28 s, because one more call would end at 32 s.
+    assert saved == [(28.0, 35), (56.0, 70)]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_and_costs_nothing_else(rows, tmp_path):
+    options = dict(steps=50, checkpoint_seconds=0, xla=False)
+    whole = trainer(rows, **options)
+    whole.fit()
+    log = io.StringIO()
+    job = trainer(rows, tmp_path, log, **options)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    run, count = job._run, 0
+
+    def full_after_two(*arguments):
+        nonlocal count
+        count += 1
+        if count == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        return run(*arguments)
+
+    job._run = full_after_two
+    try:
+        job.fit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "checkpoint at step 15 could not be written (File too large); going on" in log.getvalue()
+    assert weights(job) == weights(whole)
+    log = io.StringIO()
+    trainer(rows, tmp_path, log, **options).fit()
+    assert "resumed at step 10 " in log.getvalue()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "previous"]
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(rows, tmp_path):
@@ -109,7 +176,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(rows, tmp_path):
     log = io.StringIO()
     resumed = trainer(rows, tmp_path, log, **options)
     resumed.fit()
-    assert "left aside as damaged" in log.getvalue() and "resumed at step 20" in log.getvalue()
+    assert "left aside as damaged" in log.getvalue() and "resumed at step 25" in log.getvalue()
     assert weights(resumed) == weights(whole)
 
 
