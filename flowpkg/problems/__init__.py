@@ -19,6 +19,8 @@ PROBLEMS: dict[str, str] = {
     "modes": "flowpkg.problems.modes:Modes",
     "arm": "flowpkg.problems.arm:Arm",
     "linear_gaussian": "flowpkg.problems.linear_gaussian:LinearGaussian",
+    "glacier": "flowpkg.problems.glacier:Glacier",
+    "seismograms": "flowpkg.problems.seismograms:Seismograms",
     "table": "flowpkg.problems.table:Table",
     "faces": "flowpkg.problems.images.faces:Faces",
     "digits": "flowpkg.problems.images.digits:Digits",
