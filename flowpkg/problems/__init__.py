@@ -24,6 +24,7 @@ PROBLEMS: dict[str, str] = {
     "table": "flowpkg.problems.table:Table",
     "faces": "flowpkg.problems.images.faces:Faces",
     "digits": "flowpkg.problems.images.digits:Digits",
+    "folder": "flowpkg.problems.images.folder:Folder",
 }
 
 
