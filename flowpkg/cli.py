@@ -41,6 +41,14 @@ def build_parser() -> argparse.ArgumentParser:
     with_settings(command)
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the data")
 
+    command = add("fetch", "download an archive of data, check its SHA-256 and unpack it")
+    command.add_argument("--url", required=True, metavar="URL", help="address of a ZIP or TAR archive")
+    command.add_argument("--sha256", required=True, metavar="HEX", help="SHA-256 of the archive")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder to unpack into")
+    command.add_argument(
+        "--max-gb", type=float, default=50.0, metavar="GB", help="most gigabytes, packed and unpacked (default: 50)"
+    )
+
     command = add("train", "fit a flow to prepared data")
     with_settings(command)
     command.add_argument("--data", required=True, metavar="DIR", help="folder of flowpkg prepare")
@@ -138,6 +146,8 @@ def run(arguments: argparse.Namespace) -> None:
         options["settings"] = load_settings(options["settings"])
     if arguments.command == "prepare":
         from flowpkg.commands.prepare import prepare as function
+    elif arguments.command == "fetch":
+        from flowpkg.commands.fetch import fetch as function
     elif arguments.command == "train":
         from flowpkg.commands.train import train as function
 

@@ -18,10 +18,24 @@ except UserError as error:
 RESULTS = CONFIG["results"]
 RUNS = CONFIG["runs"]
 
+
+def archive_of(path):
+    """The archive that a path lies in, or None."""
+    parts = Path(path).parts
+    found = len(parts) > 1 and parts[0] == "resources" and parts[1]
+    return found if found in CONFIG["archives"] else None
+
+
 # Snakemake takes earlier data as good enough when its source is gone, so a wrong path is caught here.
 for name, run in RUNS.items():
-    path = run["problem"].get("path", "sklearn:")
-    if not path.startswith("sklearn:") and not Path(path).is_file():
+    path = run["problem"].get("path", "")
+    if not path or path.startswith(("sklearn:", "s3://")) or archive_of(path):
+        continue
+    if run["problem"]["name"] == "folder" and not Path(path).exists():
+        raise WorkflowError(
+            f"config.runs.{name}.problem.path: expected a folder of images; got no such folder: {path}"
+        )
+    if run["problem"]["name"] != "folder" and not Path(path).is_file():
         raise WorkflowError(
             f"config.runs.{name}.problem.path: expected a table; got no such file: {path}"
         )
@@ -42,6 +56,7 @@ wildcard_constraints:
     comparison="[A-Za-z0-9][A-Za-z0-9_-]*",
     run="[A-Za-z0-9][A-Za-z0-9_-]*",
     figure="[a-z_]+",
+    archive="[A-Za-z0-9][A-Za-z0-9_-]*",
 
 
 def figures_of(run):
@@ -138,10 +153,31 @@ def draw_settings(wildcards):
     )
 
 
-def table_file(wildcards):
-    """The user's table, so that a changed file re-runs what depends on it."""
-    path = RUNS[wildcards.run]["problem"].get("path", "")
-    return [] if not path or path.startswith("sklearn:") else [path]
+def source_files(wildcards):
+    """The user's table or folders of images, so that a change in them re-runs what depends on it."""
+    problem = RUNS[wildcards.run]["problem"]
+    path = problem.get("path", "")
+    if not path or path.startswith(("sklearn:", "s3://")):
+        return []
+    if archive_of(path):
+        return [f"resources/{archive_of(path)}"]
+    if problem["name"] == "folder" and Path(path).is_dir():
+        # A folder's time tells of files that came and went; files by themselves would be too many.
+        return [folder for folder, _, _ in os.walk(path)]
+    return [path]
+
+
+def archive_key(key):
+    """A params function: one key of an archive."""
+
+    def value(wildcards):
+        if wildcards.archive not in CONFIG["archives"]:
+            raise WorkflowError(
+                f"config.archives: expected an archive of that name; got {wildcards.archive}"
+            )
+        return CONFIG["archives"][wildcards.archive][key]
+
+    return value
 
 
 def evaluations(wildcards):

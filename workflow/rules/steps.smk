@@ -1,6 +1,6 @@
 rule prepare_data:
     input:
-        table=table_file,
+        source=source_files,
         code=code_of_prepare,
     output:
         data=update(directory(f"{RESULTS}/{{run}}/data")),

@@ -14,17 +14,13 @@ WORKERS = 16
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.rpartition("/")[2].startswith(".")
-
-
 class Tree:
     """Image files by relative name, `/` between folders.
 
     Attributes:
         path: what the user called it.
         remote: reading waits for a network rather than for a processor.
-        ignored: files that are not images by their name, counted by `names`.
+        ignored: files that are not images by their name, counted by `names`; hidden files are not even counted.
     """
 
     remote = False
@@ -41,7 +37,8 @@ class Tree:
         raise TypeError(f"{type(self).__name__} does not define read")
 
     def _chosen(self, names: list[str]) -> list[str]:
-        chosen = sorted(name for name in names if _is_image(name))
+        names = [name for name in names if not name.rpartition("/")[2].startswith(".")]
+        chosen = sorted(name for name in names if name.lower().endswith(SUFFIXES))
         self.ignored = len(names) - len(chosen)
         return chosen
 
