@@ -74,7 +74,11 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("collect", "gather the metrics of several runs in one table")
     command.add_argument("--evaluations", required=True, nargs="+", metavar="DIR", help="folders of flowpkg evaluate")
     command.add_argument("--out", required=True, metavar="FILE", help="CSV or Parquet file")
-    command.add_argument("--html", metavar="FILE", help="also a table for reading")
+    command.add_argument("--html", metavar="FILE", help="also tables for reading")
+    command.add_argument(
+        "--benchmarks", nargs="+", metavar="FILE", help="Snakemake's benchmark files, for the seconds of each step"
+    )
+    command.add_argument("--timings", metavar="FILE", help="CSV or Parquet file for these seconds")
 
     command = add("compare", "set the metrics of several runs side by side")
     command.add_argument("--columns", required=True, metavar="JSON", help="list of {metric, label, goal, best}")

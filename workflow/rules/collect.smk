@@ -1,9 +1,11 @@
 rule collect_metrics:
     input:
         metrics=evaluations,
+        benchmarks=every_benchmark,
         code=modules_behind("flowpkg.commands.collect"),
     output:
         table=f"{RESULTS}/summary.csv",
+        timings=f"{RESULTS}/timings.csv",
         page=report(
             f"{RESULTS}/summary.html",
             caption="../report/summary.rst",
@@ -21,7 +23,8 @@ rule collect_metrics:
             os.path.dirname(path) for path in input.metrics
         ],
     shell:
-        "python -m flowpkg collect --evaluations {params.folders} --out {output.table} --html {output.page} > {log} 2>&1"
+        "python -m flowpkg collect --evaluations {params.folders} --out {output.table} --html {output.page} "
+        "--benchmarks {input.benchmarks} --timings {output.timings} > {log} 2>&1"
 
 
 rule compare_runs:

@@ -74,6 +74,11 @@ every_comparison = [
     for name in CONFIG["comparisons"]
     for suffix in ("csv", "png", "pdf")
 ]
+every_benchmark = [
+    f"{RESULTS}/{run}/logs/{step}.benchmark.tsv"
+    for run in RUNS
+    for step in ("prepare_data", "train_model", "evaluate_model")
+]
 every_model = [f"{RESULTS}/{run}/model/weights.npz" for run in RUNS]
 
 

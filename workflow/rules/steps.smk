@@ -6,6 +6,8 @@ rule prepare_data:
         data=update(directory(f"{RESULTS}/{{run}}/data")),
     log:
         f"{RESULTS}/{{run}}/logs/prepare_data.log",
+    benchmark:
+        f"{RESULTS}/{{run}}/logs/prepare_data.benchmark.tsv"
     conda:
         "../../environment.yml"
     resources:
