@@ -41,7 +41,7 @@ rule train_model:
         mem_mb=4000,
         runtime="4h",
     params:
-        settings=settings_of("flow", "training"),
+        settings=settings_of("data", "flow", "training"),
         out=subpath(output.weights, parent=True),
         checkpoints=f"{RESULTS}/{{run}}/checkpoints",
     shell:

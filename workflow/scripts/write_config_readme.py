@@ -104,6 +104,7 @@ def page() -> str:
     for section in ("data", "flow", "training", "evaluation"):
         schema = run["properties"][section]
         lines += [f"### `{section}`", "", schema["description"], "", *table(schema["properties"])]
+    lines += ["`data.augment` takes:", "", *table(run["$defs"]["augment"]["properties"])]
     lines += ["`training.mmd` takes:", "", *table(run["$defs"]["mmd"]["properties"])]
     figures = run["properties"]["figures"]
     lines += ["### `figures`", "", figures["description"], "", "Figures: "]
