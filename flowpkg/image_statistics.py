@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from flowpkg.dequantise import dequantise
+from flowpkg.diagnostics.classification import fit_temperature
 from flowpkg.diagnostics.image_scores import ImageScores, Statistics
 from flowpkg.diagnostics.images import bits_per_dim, code_length_bits
 from flowpkg.latent_basis import LatentBasis
@@ -131,7 +132,15 @@ def _compiled(model):
 
 
 def fit_scores(
-    model, train: np.ndarray, validation: np.ndarray, *, seed: int, step: int = 1, priors=None, components: int = 256
+    model,
+    train: np.ndarray,
+    validation: np.ndarray,
+    *,
+    seed: int,
+    step: int = 1,
+    priors=None,
+    validation_label=None,
+    components: int = 256,
 ) -> dict[str, np.ndarray]:
     """Fit what new images are compared with, on training and validation images alone.
 
@@ -142,11 +151,12 @@ def fit_scores(
         seed: the run's seed.
         step: distance of grey levels.
         priors: class probabilities of a model with labels.
+        validation_label: labels of the validation images, whole numbers, for such a model.
         components: principal components of the latents.
 
     Returns:
         Arrays for `training_scores.npz`: those of `ImageScores` and `LatentBasis`, bits per dimension of both
-        splits with standard errors, quantiles of log-densities, priors and step.
+        splits with standard errors, quantiles of log-densities, step, priors and the temperature of labels.
     """
     dim = model.partition.dim
     encoder = ImageEncoder(model, seed=seed, step=step, priors=priors)
@@ -161,7 +171,8 @@ def fit_scores(
     basis = LatentBasis.fit(latent, components, generator(seed, "latent components"), scales=scales)
     statistics = np.concatenate([basis.statistics(latent[i : i + CHUNK]) for i in range(0, kept, CHUNK)])
     fitted = Statistics(nll, code_bits, statistics)
-    checked = encoder.describe(validation, basis).statistics
+    described = encoder.describe(validation, basis)
+    checked = described.statistics
     scores = ImageScores.fit(fitted, checked)
     arrays = basis.to_arrays() | scores.to_arrays()
     for name, found in (("train", fitted), ("validation", checked)):
@@ -174,4 +185,6 @@ def fit_scores(
     arrays["step"] = np.array(step)
     if priors is not None:
         arrays["priors"] = np.asarray(priors, np.float64)
+        logit = described.log_prob + np.log(arrays["priors"])
+        arrays["label_temperature"] = np.array(fit_temperature(logit, validation_label))
     return arrays

@@ -7,7 +7,13 @@ from types import ModuleType
 
 APPLICATIONS: dict[str, str] = {
     name: f"flowpkg.applications.{name}"
-    for name in ("distribution_mapping", "mode_classification", "parameter_estimation")
+    for name in (
+        "distribution_mapping",
+        "image_generation",
+        "image_classification",
+        "mode_classification",
+        "parameter_estimation",
+    )
 }
 
 

@@ -34,6 +34,21 @@ FIGURES: dict[str, str] = {
         "certificate",
         "recovery",
         "arm_explorer",
+        "generated_images",
+        "latent_outliers",
+        "latent_planes",
+        "round_trip_images",
+        "interpolations",
+        "nearest_images",
+        "bits_over_training",
+        "image_scores",
+        "image_roc",
+        "likelihood_misleads",
+        "class_samples",
+        "class_latents",
+        "confusion",
+        "label_transfer",
+        "least_likely_images",
     )
 }
 
