@@ -131,6 +131,20 @@ def _compiled(model):
     return encode
 
 
+def principal_directions(model) -> np.ndarray | None:
+    """Return the directions `[N_z, k]` along which the model's latents varied most before its whitening.
+
+    None without a whitening, or where it found fewer than two directions wider than a standard normal.
+    """
+    for layer in model.bijector.layers:
+        if layer.name.startswith("latent_whitening"):
+            log_factor = np.asarray(layer.log_factor, np.float64)
+            order = [index for index in np.argsort(-log_factor, kind="stable") if log_factor[index] > 0]
+            if len(order) >= 2:
+                return np.asarray(layer.basis)[layer.skip :, order]
+    return None
+
+
 def fit_scores(
     model,
     train: np.ndarray,
@@ -167,8 +181,8 @@ def fit_scores(
         rows = slice(place, place + len(block))
         latent[rows], nll[rows], code_bits[rows] = encoded.z, -encoded.evidence(priors), code_length_bits(block)
         place += len(block)
-    scales = getattr(model, "latent_scales", None)
-    basis = LatentBasis.fit(latent, components, generator(seed, "latent components"), scales=scales)
+    directions = principal_directions(model)
+    basis = LatentBasis.fit(latent, components, generator(seed, "latent components"), directions=directions)
     statistics = np.concatenate([basis.statistics(latent[i : i + CHUNK]) for i in range(0, kept, CHUNK)])
     fitted = Statistics(nll, code_bits, statistics)
     described = encoder.describe(validation, basis)

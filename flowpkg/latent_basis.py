@@ -16,39 +16,46 @@ BANDS = (8, 32, 128)  # components at which bands of the latent statistics end
 class LatentBasis:
     """Leading principal components of the latents of training images.
 
-        u = s * z,    component_i = v_i . (u - mean) / deviation_i
+        component_i = v_i . (z - mean) / deviation_i
 
-    s are the scales that the model's own whitening divided by, ones where it has none: white latents have no
-    principal components, those that the whitening found are u's.
+    White latents have no principal components; where a flow ends in a whitening, the directions are those that it
+    found before it made them white, and all deviations are near one.
 
     Args:
-        scales: s, `[N]`.
-        mean: of u, `[N]`.
+        mean: of z, `[N]`.
         vectors: orthonormal columns `[N, k]`, the largest variance first.
-        deviations: standard deviation of u along each, `[k]`.
+        deviations: standard deviation of z along each, `[k]`.
     """
 
-    scales: np.ndarray
     mean: np.ndarray
     vectors: np.ndarray
     deviations: np.ndarray
 
     @classmethod
-    def fit(cls, latent: np.ndarray, count: int, rng: np.random.Generator, *, scales=None) -> LatentBasis:
-        """Fit to latents `[n, N]`; at most n - 1 components."""
+    def fit(cls, latent: np.ndarray, count: int, rng: np.random.Generator, *, directions=None) -> LatentBasis:
+        """Fit to latents `[n, N]`.
+
+        Args:
+            latent: latents of training images.
+            count: most components; at most n - 1.
+            rng: for the randomised decomposition.
+            directions: orthonormal columns `[N, k]` to take instead of those of `latent`, leading ones first.
+        """
         from sklearn.utils.extmath import randomized_svd
 
-        scales = np.ones(latent.shape[1]) if scales is None else np.asarray(scales, np.float64)
-        u = np.asarray(latent, np.float32) * scales.astype(np.float32)
-        mean = u.mean(axis=0, dtype=np.float64)
-        u -= mean.astype(np.float32)
-        count = max(1, min(count, u.shape[1], len(u) - 1))
-        _, values, right = randomized_svd(u, count, random_state=int(rng.integers(2**31)))
+        latent = np.asarray(latent, np.float32)
+        mean = latent.mean(axis=0, dtype=np.float64)
+        centred = latent - mean.astype(np.float32)
+        count = max(1, min(count, latent.shape[1], len(latent) - 1))
+        if directions is None:
+            _, _, right = randomized_svd(centred, count, random_state=int(rng.integers(2**31)))
+        else:
+            right = np.asarray(directions, np.float32)[:, :count].T
         # The sign of a component is free: its largest entry is made positive, so that figures repeat.
-        right *= np.sign(right[np.arange(count), np.abs(right).argmax(axis=1)])[:, None]
+        right = right * np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
         # Single precision, as stored, so that a basis read back gives the same statistics to the last bit.
         vectors = right.T.astype(np.float32).astype(np.float64)
-        return cls(scales, mean, vectors, values.astype(np.float64) / np.sqrt(max(len(u) - 1, 1)))
+        return cls(mean, vectors, (centred @ vectors.astype(np.float32)).std(axis=0, ddof=1, dtype=np.float64))
 
     @property
     def count(self) -> int:
@@ -58,16 +65,16 @@ class LatentBasis:
     def components(self, latent: np.ndarray, count: int | None = None) -> np.ndarray:
         """Return the leading components of latents `[n, N]` in standard deviations, `[n, count]`."""
         count = self.count if count is None else count
-        return ((latent * self.scales - self.mean) @ self.vectors[:, :count]) / self.deviations[:count]
+        return ((latent - self.mean) @ self.vectors[:, :count]) / self.deviations[:count]
 
     def latent(self, components: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
         """Return latents `[n, N]` with given leading components; in all other directions those of `rest`, or the mean."""
         vectors = self.vectors[:, : components.shape[1]]
         u = (components * self.deviations[: components.shape[1]]) @ vectors.T
         if rest is not None:
-            other = rest * self.scales - self.mean
+            other = rest - self.mean
             u += other - (other @ vectors) @ vectors.T
-        return (self.mean + u) / self.scales
+        return self.mean + u
 
     def sample(
         self,
@@ -101,7 +108,7 @@ class LatentBasis:
                 f"covariance_scale, rest: expected a number > 0 and one >= 0; got {covariance_scale} and {rest}"
             )
         drawn = np.sqrt(covariance_scale) * rng.standard_normal((n, components))
-        other = self.mean / self.scales + rest * rng.standard_normal((n, len(self.mean))) if rest else None
+        other = self.mean + rest * rng.standard_normal((n, len(self.mean))) if rest else None
         return self.latent(drawn, other)
 
     def statistics(self, latent: np.ndarray) -> np.ndarray:
@@ -117,7 +124,7 @@ class LatentBasis:
         ends = [0, *(end for end in BANDS if end < self.count), self.count]
         columns += [np.log((components[:, a:b] ** 2).mean(axis=1)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
         if self.count < latent.shape[1]:
-            u = latent * self.scales - self.mean
+            u = latent - self.mean
             left = (u**2).sum(axis=1) - ((components * self.deviations) ** 2).sum(axis=1)
             columns.append(np.log(np.maximum(left, 1e-12 * (1.0 + (u**2).sum(axis=1))) / latent.shape[1]))
         return np.column_stack(columns)
@@ -125,7 +132,6 @@ class LatentBasis:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return plain arrays that `from_arrays` reads; vectors in single precision."""
         return {
-            "latent_scales": self.scales,
             "latent_mean": self.mean,
             "latent_vectors": self.vectors.astype(np.float32),
             "latent_deviations": self.deviations,
@@ -138,7 +144,7 @@ class LatentBasis:
         Raises:
             DataError: an array is missing.
         """
-        names = ("scales", "mean", "vectors", "deviations")
+        names = ("mean", "vectors", "deviations")
         missing = [f"latent_{name}" for name in names if f"latent_{name}" not in arrays]
         if missing:
             raise DataError(f"{source}: expected principal components of latents; got no {', '.join(missing)}")

@@ -10,7 +10,7 @@ import numpy as np
 from flowpkg.applications import load_application
 from flowpkg.commands.data import read_data
 from flowpkg.errors import ModelError
-from flowpkg.files import atomic_directory, read_json, write_arrays, write_json
+from flowpkg.files import atomic_directory, read_arrays, read_json, write_arrays, write_json
 from flowpkg.provenance import provenance
 from flowpkg.tensorflow_setup import set_up_tensorflow
 
@@ -45,10 +45,12 @@ def evaluate(
 
     flow = FlowModel.load(model)
     arrays, _, _ = read_data(data)
-    if arrays["test_x"].shape[1] != flow.partition.x:
-        raise ModelError(
-            f"{data}: expected {flow.partition.x} columns, as {model} has; got {arrays['test_x'].shape[1]}"
-        )
+    width = int(np.prod(arrays["test_x"].shape[1:]))
+    if width != flow.partition.x:
+        raise ModelError(f"{data}: expected {flow.partition.x} columns, as {model} has; got {width}")
+    image = read_json(Path(data) / "manifest.json").get("image")
+    if image:
+        arrays |= {"image": image, "training_scores": read_arrays(Path(model) / "training_scores.npz")}
     metrics, drawn = load_application(settings["application"]).evaluate(flow, arrays, settings)
     result = read_json(Path(model) / "training.json")["result"]
     metrics |= {

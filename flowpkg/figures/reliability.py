@@ -31,7 +31,9 @@ def draw(evaluation, options):
     )
     ax.set(ylabel="accuracy (fraction correct)", ylim=(-0.03, 1.03), title="Reliability of the label probabilities")
     ax.legend(loc="lower right" if np.mean(accuracy) > 0.4 else "upper left")
-    labels = {"accuracy": "accuracy", "bayes_accuracy": "best possible", "ece": "calibration error"}
+    labels = {"accuracy": "accuracy", "bayes_accuracy": "best possible"}
+    # Images: what is drawn was calibrated on validation images.
+    labels["ece_calibrated" if "ece_calibrated" in metrics else "ece"] = "calibration error"
     text = "\n".join(f"{label} {metrics[key]:.4f}" for key, label in labels.items() if key in metrics)
     ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=8)
     width = 0.8 / max(len(arrays["reliability_count"]), 10)

@@ -110,10 +110,10 @@ def test_basis_finds_the_axes_of_known_latents(rng):
     components = basis.components(latent)
     np.testing.assert_allclose(components.std(axis=0), 1.0, rtol=0.02)
     np.testing.assert_allclose(basis.latent(components, latent), latent, atol=1e-6)
-    # White latents with the scales of their whitening lead to the same components.
-    mean = latent.mean(axis=0)
-    whitened = (latent - mean) @ turn / deviations
-    other = LatentBasis.fit(whitened, 2, rng, scales=deviations)
+    # White latents in the directions that the whitening found lead to the same components.
+    whitened = (latent - latent.mean(axis=0)) @ turn / deviations @ turn.T
+    other = LatentBasis.fit(whitened, 2, rng, directions=turn[:, :2])
+    np.testing.assert_allclose(other.deviations, 1.0, rtol=0.05)
     np.testing.assert_allclose(np.abs(other.components(whitened)), np.abs(components), atol=0.15)
 
 

@@ -14,7 +14,7 @@ METRICS = {
     "entropy_nats": "entropy of the true density (closed form or quadrature)",
     "kl_nats": "KL(truth || flow): mean of exact minus learned log-density, with `kl_nats_se`; 0 is perfect",
     "log_prob_max_abs_error_p99": "99th percentile over held-out points of |exact - learned log-density|",
-    "round_trip_max_abs": "largest |decode(encode(x)) - x|, in training standard deviations of each column",
+    "round_trip_max_abs": "largest |decode(encode(x)) - x|, in training standard deviations of each column; images: as a share of the pixel range",
     "latent_mean_max_abs": "largest absolute mean of a latent; 0 is perfect",
     "latent_cov_max_abs_error": "largest absolute entry of the latents' covariance minus the identity",
     "latent_energy_distance": "energy distance of latents to the standard normal; reference "
@@ -22,6 +22,18 @@ METRICS = {
     "c2st": "accuracy of a classifier telling held-out from generated rows, with `c2st_se` and `c2st_rows`; 0.5 is perfect",
     "auroc_anomaly": "area under the ROC of the flow's score, with 95 % interval `_low`, `_high`; references "
     "`auroc_gaussian`, `auroc_isolation_forest`, `auroc_local_outlier_factor` on the same split",
+    "bits_per_dim": "images: mean negative log-likelihood in bits per dimension, uniform dequantisation, all grey levels counted, by split "
+    "(`train`, `validation`, `test`), with `bits_per_dim_se`; 8 bits is a uniform image of 256 levels",
+    "auroc": "images: area under the ROC by kind, then score, against held-out normal images, with `auroc_low`, `auroc_high` (95 %); "
+    "`pca_no_flow` is the reconstruction error of pixels' principal components, which needs no flow",
+    "auroc_best": "the same by kind, of the score that `evaluation.anomaly_score` names before anomalies are seen; `anomaly_rows` by kind",
+    "frechet_distance": "squared Frechet distance of principal components of pixels, generated against held-out images, with `_se`; "
+    "reference `frechet_distance_halves` between two halves of held-out images of the same size",
+    "frechet_ratio": "the former over the latter, with `frechet_ratio_se`; 1 is perfect; `frechet_ratio_pca_sampling` with PCA sampling",
+    "nearest_neighbour_ratio": "mean distance to the nearest training image, generated over held-out images, with `_se`; far below 1 means copies",
+    "accuracy_svm": "accuracy of a support vector machine on the same split, `accuracy_logistic` of a logistic regression, each with `_se`",
+    "nll": "images: mean -log p(class of the image), nats, with `nll_se`; `nll_calibrated`, `ece_calibrated` after division of the "
+    "log-odds by `label_temperature`, fitted on validation images",
     "heldout_rows": "rows behind these numbers; anomalies: `anomaly_rows`",
     "accuracy": "share of held-out points given their label, with `accuracy_se`; reference `bayes_accuracy` of the exact mixture",
     "ece": "expected calibration error of class probabilities, 10 bins, with bootstrap `ece_se`; 0 is perfect",
