@@ -37,6 +37,10 @@ def build_parser() -> argparse.ArgumentParser:
             help="threads of one operation (default: TensorFlow's choice)",
         )
 
+    def with_new_data(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--data", metavar="FILE", help="CSV, Parquet or NPZ file, for a model of a table")
+        command.add_argument("--images", metavar="DIR", help="folder, file or s3:// prefix, for a model of images")
+
     command = add("prepare", "simulate or read the data of a run")
     with_settings(command)
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the data")
@@ -98,9 +102,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--summary", metavar="FILE", help="table of means, deviations and quantiles (default: beside OUT)"
     )
 
-    command = add("classify", "class probabilities of each row of a table")
+    command = add("classify", "class probabilities of each row of a table, or of each image of a folder")
     command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
-    command.add_argument("--data", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+    with_new_data(command)
     command.add_argument(
         "--priors", type=float, nargs="+", metavar="P", help="class priors (default: those of training)"
     )
@@ -121,18 +125,38 @@ def build_parser() -> argparse.ArgumentParser:
         "--temperature", type=float, default=1.0, metavar="T", help="scale of the latents (default: 1)"
     )
     command.add_argument("--label", type=int, metavar="K", help="class to sample from, for a model with labels")
+    command.add_argument(
+        "--pca", action="store_true", default=None, help="images: PCA sampling of the latents, as in the articles"
+    )
+    command.add_argument("--components", type=int, metavar="K", help="principal components with --pca (default: 200)")
+    command.add_argument(
+        "--covariance-scale", type=float, metavar="S", help="factor of their covariance with --pca (default: 0.25)"
+    )
     command.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+    command.add_argument(
+        "--out",
+        required=True,
+        metavar="PATH",
+        help="CSV, Parquet or NPZ file; images: a folder for PNG files, or a .png or .npz file",
+    )
 
-    command = add("score", "score each row of a table: log-density, percentile, anomaly flag")
+    command = add("score", "score each row of a table or each image of a folder: log-density, percentile, anomaly flag")
     command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
-    command.add_argument("--data", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
+    with_new_data(command)
     command.add_argument(
         "--percentile",
         type=float,
         default=1.0,
         metavar="P",
-        help="flag rows below this training percentile (default: 1)",
+        help="flag rows below this training percentile; images: share of normal images to flag (default: 1)",
+    )
+    command.add_argument(
+        "--score",
+        metavar="NAME",
+        help="images: nll, typicality, latent, complexity or combined, behind percentile and flag (default: combined)",
+    )
+    command.add_argument(
+        "--sheet", metavar="FILE", help="images: PNG of the most anomalous (default: OUT_most_anomalous.png)"
     )
     command.add_argument("--out", required=True, metavar="FILE", help="CSV, Parquet or NPZ file")
 

@@ -23,12 +23,23 @@ def _load(model: str | Path):
 
 
 def sample(
-    model: str | Path, n: int, out: str | Path, *, temperature: float = 1.0, label: int | None = None, seed: int = 0
+    model: str | Path,
+    n: int,
+    out: str | Path,
+    *,
+    temperature: float = 1.0,
+    label: int | None = None,
+    seed: int = 0,
+    pca: bool = False,
+    components: int | None = None,
+    covariance_scale: float | None = None,
 ) -> None:
-    """Write `n` samples of a model as a table with the training data's column names.
+    """Write `n` samples of a model as a table with the training data's column names, or as images.
+
+    For images and the last three arguments see `sample_images`.
 
     Raises:
-        SettingsError: `n` or `temperature` out of range.
+        SettingsError: `n` or `temperature` out of range, or PCA sampling of a model of something else.
         ModelError: the model cannot be loaded.
     """
     if n < 1 or not temperature > 0:
@@ -38,15 +49,39 @@ def sample(
         raise SettingsError("sample: expected --label for a model with labels, or flowpkg posterior for data; got none")
     if label is not None and not flow.known_dim:
         raise SettingsError(f"sample: expected no --label, because this model knows no labels; got {label}")
+    if label is not None and not 0 <= label < flow.known_dim:
+        raise SettingsError(f"sample: expected --label from 0 to {flow.known_dim - 1}; got {label}")
+    if not pca and (components is not None or covariance_scale is not None):
+        raise SettingsError("sample: expected --pca with --components and --covariance-scale; got none")
+    if flow.image_shape is not None:
+        from flowpkg.commands.images import sample_images
+
+        more = {} if covariance_scale is None else {"covariance_scale": covariance_scale}
+        sample_images(
+            flow, model, n, out, temperature=temperature, label=label, seed=seed, pca=pca, components=components, **more
+        )
+        return
+    if pca:
+        raise SettingsError("sample: expected no --pca, which is for models of images; got --pca")
     drawn = flow.sample(n, temperature=temperature, y=label, seed=(seed, 0)).x.numpy()
     write_table(out, pd.DataFrame(drawn, columns=flow.names))
 
 
-def score(model: str | Path, data: str | Path, out: str | Path, *, percentile: float = 1.0) -> None:
-    """Write log-density, training percentile and anomaly flag of each row of a table.
+def score(
+    model: str | Path,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    images: str | Path | None = None,
+    percentile: float = 1.0,
+    score: str = "combined",
+    sheet: str | Path | None = None,
+) -> None:
+    """Write log-density, training percentile and anomaly flag of each row of a table, or of each image of a folder.
 
     The percentile is the share of training rows with a lower log-density, in percent; rows below `percentile`
     are flagged. Columns are found by name; a table without those names is taken by position if its width fits.
+    For images see `score_images`.
 
     Raises:
         DataError: the table cannot be read, has another width, or holds NaN or infinity.
@@ -54,7 +89,14 @@ def score(model: str | Path, data: str | Path, out: str | Path, *, percentile: f
     """
     if not 0 <= percentile <= 100:
         raise SettingsError(f"score: expected --percentile from 0 to 100; got {percentile}")
+    _one_source("score", data, images)
     flow = _load(model)
+    if images is not None:
+        from flowpkg.commands.images import score_images
+
+        score_images(flow, model, images, out, percentile=percentile, score=score, sheet=sheet)
+        return
+    _no_images(flow, model)
     if flow.known_dim:
         raise SettingsError("score: expected a model without y; use flowpkg classify or flowpkg posterior")
     values = _columns(data, flow.names)
@@ -64,6 +106,16 @@ def score(model: str | Path, data: str | Path, out: str | Path, *, percentile: f
     write_table(
         out, pd.DataFrame({"log_prob_nats": log_prob, "training_percentile": rank, "anomaly": rank < percentile})
     )
+
+
+def _one_source(command: str, data: str | Path | None, images: str | Path | None) -> None:
+    if (data is None) == (images is None):
+        raise SettingsError(f"{command}: expected either --data or --images; got {'none' if data is None else 'both'}")
+
+
+def _no_images(flow, model: str | Path) -> None:
+    if flow.image_shape is not None:
+        raise ModelError(f"{model}: expected a model of a table; got one of images (use --images)")
 
 
 def _columns(path: str | Path, names: list[str]) -> np.ndarray:
@@ -145,9 +197,10 @@ def posterior(
 
 def classify(
     model: str | Path,
-    data: str | Path,
     out: str | Path,
     *,
+    data: str | Path | None = None,
+    images: str | Path | None = None,
     priors: list[float] | None = None,
     percentile: float = 0.1,
     seed: int = 0,
@@ -155,6 +208,7 @@ def classify(
     """Write class probabilities, the most probable class and a flag for points unlike anything seen.
 
     The flag compares the log-density over all classes, under the class shares of training, with that of training rows.
+    For images see `classify_images`.
 
     Raises:
         DataError: wrong width, NaN or infinity, or priors that do not fit.
@@ -162,7 +216,14 @@ def classify(
     """
     if not 0 <= percentile <= 100:
         raise SettingsError(f"classify: expected --percentile from 0 to 100; got {percentile}")
+    _one_source("classify", data, images)
     flow = _load(model)
+    if images is not None:
+        from flowpkg.commands.images import classify_images
+
+        classify_images(flow, model, images, out, priors=priors, percentile=percentile, seed=seed)
+        return
+    _no_images(flow, model)
     known = read_arrays(Path(model) / "training_scores.npz")
     if "priors" not in known:
         raise ModelError(f"{model}: expected a model with class labels as y; got one without")
