@@ -6,9 +6,9 @@ import numpy as np
 
 from flowpkg.figures.style import ROLES, WIDTH
 
-KIND_COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#B8A800", "#E69F00")
+KIND_COLOURS = ("#D55E00", "#CC79A7", "#009E73", "#B8A800", "#4D4D4D")
 SCORE_NAMES = {
-    "nll": "negative log-likelihood (bits per dim)",
+    "nll": "negative log-likelihood",
     "typicality": "typicality",
     "typicality_5": "typicality, groups of 5",
     "typicality_10": "typicality, groups of 10",

@@ -12,7 +12,8 @@ def draw(evaluation, options):
     for ax, name in zip(axes, names):
         group_histogram(ax, score_groups(arrays, name))
         chosen = "   (named in the config)" if name == str(arrays["best_score"]) else ""
-        ax.set_title(f"{SCORE_NAMES[name]}{chosen}", fontsize=8.5)
+        unit = " (bits per dimension)" if name == "nll" else ""
+        ax.set_title(f"{SCORE_NAMES[name]}{unit}{chosen}", fontsize=8.5)
         ax.set_ylabel("images (%)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

@@ -5,6 +5,8 @@ import matplotlib.pyplot as plt
 from flowpkg.figures.image_panels import SCORE_NAMES, group_histogram, kind_colour, show_images
 from flowpkg.figures.style import ROLES, WIDTH
 
+PROBES = ("blurred", "scrambled")
+
 
 def draw(evaluation, options):
     """Draw the kind of images that raw likelihood ranks worst: images above, raw and named score below."""
@@ -15,7 +17,10 @@ def draw(evaluation, options):
     figure = plt.figure(figsize=(WIDTH, 4.6))
     grid = figure.add_gridspec(3, 2, height_ratios=(1, 1, 2.4))
     for row, (images, title) in enumerate(
-        ((arrays["heldout_images"][:8], "held-out normal images"), (arrays[f"images_{kind}"][:8], kind))
+        (
+            (arrays["heldout_images"][:8], "held-out normal images"),
+            (arrays[f"images_{kind}"][:8], f"{kind} images" if kind in PROBES else kind),
+        )
     ):
         show_images(figure.add_subplot(grid[row, :]), images, len(images), title=title)
     for column, name in enumerate(("nll", best)):
@@ -27,6 +32,7 @@ def draw(evaluation, options):
         group_histogram(ax, groups)
         area, low, high = (metrics[f"auroc{key}"][kind][name] for key in ("", "_low", "_high"))
         ax.set_title(f"AUROC {area:.3f} [{low:.3f}, {high:.3f}]", fontsize=9)
-        ax.set(xlabel=f"{SCORE_NAMES[name]}: larger is more anomalous", ylabel="images (%)")
+        unit = " (bits per dimension)" if name == "nll" else ""
+        ax.set(xlabel=f"{SCORE_NAMES[name]}{unit}\nlarger is more anomalous", ylabel="images (%)")
         ax.legend(fontsize=7)
     return figure

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from flowpkg.diagnostics.classification import accuracy, expected_calibration_error, reliability
+from flowpkg.diagnostics.classification import (
+    accuracy,
+    expected_calibration_error,
+    fit_temperature,
+    label_nll,
+    reliability,
+)
 from flowpkg.errors import DataError
 
 
@@ -64,3 +70,14 @@ def test_bins_start_at_one_over_k_and_one_class_has_one_bin():
 def test_bad_shapes_are_refused(function, probability, label):
     with pytest.raises(DataError, match="expected .*; got "):
         function(np.ones(probability), np.zeros(label, int))
+
+
+def test_label_nll_and_the_temperature_that_mends_it():
+    rng = np.random.default_rng(2)
+    logit = rng.standard_normal((4000, 3)) * 2.0
+    label = np.array([rng.choice(3, p=row) for row in np.exp(logit) / np.exp(logit).sum(axis=1, keepdims=True)])
+    # Over-confident by a factor of five; T is known to some 4 % from 4,000 labels.
+    assert fit_temperature(5.0 * logit, label) == pytest.approx(5.0, rel=0.15)
+    assert label_nll(5.0 * logit, label).value > label_nll(logit, label).value
+    uniform = label_nll(np.zeros((10, 4)), np.zeros(10, int))
+    assert uniform.value == pytest.approx(np.log(4)) and uniform.standard_error == 0.0
