@@ -48,7 +48,8 @@ def measure_flowpkg(layers: int, width: int, batch: int) -> float:
     from flowpkg.flows import build_flow
     from flowpkg.partition import Partition
     from flowpkg.settings import resolve
-    from flowpkg.training import Dataset, Trainer, batch_indices
+    from flowpkg.training import Trainer
+    from flowpkg.training_data import Dataset, batch_indices
 
     settings = resolve(
         {
@@ -62,7 +63,7 @@ def measure_flowpkg(layers: int, width: int, batch: int) -> float:
     model = build_flow(settings["flow"], Partition(x=2), seed=1, training_inputs=data)
     trainer = Trainer(model, Dataset.of(model, data), Dataset.of(model, data[:100]), settings["training"], seed=1)
     indices = tf.constant(batch_indices(1, 0, 50, batch, len(data)))
-    return clock(lambda: trainer._run(indices)[0].numpy(), 50)
+    return clock(lambda: trainer._run(indices, tf.constant(0), tf.zeros([50]))[0].numpy(), 50)
 
 
 def measure_zuko(layers: int, width: int, batch: int) -> float:

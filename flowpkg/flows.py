@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from flowpkg.bijectors import (
-    ActNorm,
-    AffineCoupling,
-    LinearContext,
-    OrthogonalMixing,
-    Permutation,
-    Sequential,
-    SplineCoupling,
-    Standardise,
-)
-from flowpkg.conditioners import Conditioner
+from flowpkg.bijectors import LinearContext, OrthogonalMixing, Permutation, Sequential, Standardise, initialise_layers
 from flowpkg.errors import SettingsError
+from flowpkg.flow_parts import coupling_layers
+from flowpkg.image_flows import build_glow, build_image_coupling
 from flowpkg.model import FlowModel
 from flowpkg.partition import Partition
 from flowpkg.seeds import generator
-
-
-def _affine(settings: Mapping[str, Any]) -> Callable:
-    return partial(AffineCoupling, log_scale_bound=settings["log_scale_bound"])
-
-
-def _spline(settings: Mapping[str, Any]) -> Callable:
-    return partial(SplineCoupling, bins=settings["bins"], bound=settings["bound"], min_slope=settings["min_slope"])
-
-
-COUPLINGS: dict[str, Callable[[Mapping[str, Any]], Callable]] = {"affine": _affine, "spline": _spline}
-
-MIXINGS: dict[str, Callable] = {
-    "none": lambda dim, rng, dtype: None,
-    "permutation": lambda dim, rng, dtype: Permutation(rng.permutation(dim), dtype=dtype),
-    "orthogonal": lambda dim, rng, dtype: OrthogonalMixing.random(dim, rng, dtype=dtype),
-}
 
 
 def build_coupling_flow(
@@ -54,6 +28,7 @@ def build_coupling_flow(
     y_names: list[str] | None = None,
     problem: Mapping[str, Any] | None = None,
     context_dim: int = 0,
+    image_shape: tuple[int, int, int] | None = None,
 ) -> FlowModel:
     """Build standardisation followed by `layers` couplings that take turns in which part they transform.
 
@@ -69,15 +44,14 @@ def build_coupling_flow(
             needed with `training_inputs` if there is a y.
         names, y_names, problem: kept in the model, see `FlowModel`.
         context_dim: width of y for a conditional flow, whose conditioners see it beside their passive part.
+        image_shape: must be None; images have builders of their own.
 
     Raises:
         SettingsError: a name in `settings` is unknown.
         DataError: the standardisation cannot be fitted (a constant column).
     """
-    if settings["coupling"] not in COUPLINGS:
-        raise SettingsError(f"flow.coupling: expected one of {', '.join(COUPLINGS)}; got {settings['coupling']}")
-    if settings["mixing"] not in MIXINGS:
-        raise SettingsError(f"flow.mixing: expected one of {', '.join(MIXINGS)}; got {settings['mixing']}")
+    if image_shape:
+        raise SettingsError("flow.name: expected glow or image_coupling for images; got coupling")
     dtype = tf.as_dtype(settings["dtype"])
     dim = partition.dim
     rng = generator(seed, "initial weights")
@@ -99,17 +73,15 @@ def build_coupling_flow(
         layers.append(
             _linear_context(layers[0], standardise_y, training_inputs, training_known, dim, context_dim, dtype)
         )
-    coupling = COUPLINGS[settings["coupling"]](settings)
-    conditioner = partial(
-        Conditioner, hidden=settings["hidden"], activation=settings["activation"], rng=rng, dtype=dtype
+    layers += coupling_layers(
+        settings,
+        dim,
+        rng,
+        count=settings["layers"],
+        mixing=settings["mixing"],
+        context_dim=context_dim,
+        dtype=dtype,
     )
-    for index in range(settings["layers"]):
-        mixing = MIXINGS[settings["mixing"]](dim, rng, dtype)
-        if mixing is not None:
-            layers.append(mixing)
-        layers.append(coupling(dim, conditioner, transform_first=index % 2 == 1, context_dim=context_dim, dtype=dtype))
-        if settings["actnorm"]:
-            layers.append(ActNorm(dim, dtype=dtype))
     if settings["mixing"] == "permutation" and partition.y and not settings["linear_start"]:
         # Couplings move no dimension: this one puts the last dim y places, e among them, where y is read.
         layers.append(Permutation(np.roll(np.arange(dim), partition.y), dtype=dtype))
@@ -131,7 +103,7 @@ def build_coupling_flow(
         known = None
         if context_dim:
             known = model.standardised(tf.constant(training_known[:4096], dtype))
-        _initialise_actnorm(layers, tf.constant(training_inputs[:4096], dtype), known)
+        initialise_layers(layers, tf.constant(training_inputs[:4096], dtype), known)
     return model
 
 
@@ -177,14 +149,11 @@ def _undo_mixing(layers: list, dtype) -> OrthogonalMixing:
     return OrthogonalMixing(u @ v, dtype=dtype)
 
 
-def _initialise_actnorm(layers: list, value: tf.Tensor, context: tf.Tensor | None) -> None:
-    for layer in layers:
-        if isinstance(layer, ActNorm):
-            layer.initialise(value)
-        value = layer.inverse_and_log_det(value, context)[0]
-
-
-FLOWS: dict[str, Callable[..., FlowModel]] = {"coupling": build_coupling_flow}
+FLOWS: dict[str, Callable[..., FlowModel]] = {
+    "coupling": build_coupling_flow,
+    "glow": build_glow,
+    "image_coupling": build_image_coupling,
+}
 
 
 def build_flow(settings: Mapping[str, Any], partition: Partition, **options: Any) -> FlowModel:

@@ -17,7 +17,7 @@ from flowpkg.bijectors import Sequential, Standardise
 from flowpkg.errors import DataError, ModelError, SettingsError
 from flowpkg.files import sha256_of, write_arrays, write_json
 from flowpkg.model_files import FORMAT, FORMAT_VERSION, read_model_files
-from flowpkg.partition import Partition
+from flowpkg.partition import Partition, check_priors
 
 
 class Inputs(NamedTuple):
@@ -61,6 +61,7 @@ class FlowModel(tf.Module):
         y_names: names of the y columns; by default `y1`, `y2`, ...
         problem: settings of the problem that the model was trained for, kept so that new data can be
             re-simulated and labels named; None if unknown.
+        image_shape: `(H, W, C)` if x is a flattened image of dequantised pixel values in [0, 256).
 
     Source: Dinh et al. 2017, arXiv:1605.08803; partition after Ardizzone et al. 2019, arXiv:1808.04730.
     """
@@ -78,8 +79,10 @@ class FlowModel(tf.Module):
         standardise_y: Standardise | None = None,
         y_names: list[str] | None = None,
         problem: Mapping[str, Any] | None = None,
+        image_shape: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__(name="flow_model")
+        self._image_sizes = tf.TensorShape(image_shape)
         if context_dim and partition.y:
             raise SettingsError(
                 f"partition: expected y = 0 for a conditional flow, whose y is context; got y = {partition.y}"
@@ -91,7 +94,8 @@ class FlowModel(tf.Module):
         self._problem_text = json.dumps(dict(problem)) if problem else ""
         # As text: tf.Module would wrap a dict in a type that json cannot write.
         self._settings_text = json.dumps(dict(settings))
-        self.names = list(names) if names else [f"x{index + 1}" for index in range(partition.x)]
+        # Pixels have no names.
+        self.names = list(names) if names else [f"x{index + 1}" for index in range(0 if image_shape else partition.x)]
         dtype = bijector.dtype
         self.standardise_y, self.log_sigma_y = None, None
         if self.known_dim:
@@ -128,6 +132,11 @@ class FlowModel(tf.Module):
     def settings(self) -> dict[str, Any]:
         """The `flow` settings that the model was built from."""
         return json.loads(self._settings_text)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """`(H, W, C)` if x is a flattened image, else None."""
+        return tuple(self._image_sizes.as_list()) if self._image_sizes.rank else None
 
     @property
     def dtype(self) -> tf.DType:
@@ -305,7 +314,8 @@ class FlowModel(tf.Module):
         e = tf.random.stateless_normal([draws, width], seed=seed, dtype=self.dtype).numpy()
         base = -0.5 * (e**2).sum(axis=1) - 0.5 * width * math.log(2.0 * math.pi)
         out = np.empty((len(x), classes))
-        size = max(1, 131_072 // draws)
+        # Fewer rows where they are wide: an image flow holds some hundred numbers for each pixel.
+        size = max(1, min(131_072 // draws, 2**20 // self.partition.dim))
         identity = np.eye(classes, dtype=x.dtype)
         labels = self.standardised(tf.constant(identity)).numpy()
         for start in range(0, len(x), size):
@@ -345,10 +355,8 @@ class FlowModel(tf.Module):
         )
 
     def flops_per_example(self) -> int:
-        """Floating-point operations of one encode of one example, matrix products of the networks only."""
-        return sum(
-            2 * int(np.prod(variable.shape)) for variable in self.trainable_variables if variable.shape.rank == 2
-        )
+        """Floating-point operations of one encode of one example, products of trained kernels only."""
+        return self.bijector.flops()
 
     def save(self, folder: str | Path) -> None:
         """Write `weights.npz` and `architecture.json` into a folder.
@@ -376,6 +384,7 @@ class FlowModel(tf.Module):
                 "context_dim": self.context_dim,
                 "y_names": self.y_names,
                 "problem": self.problem,
+                "image_shape": list(self.image_shape) if self.image_shape else None,
                 "weights_sha256": sha256_of(folder / "weights.npz"),
                 "arrays": {
                     key: {
@@ -406,6 +415,7 @@ class FlowModel(tf.Module):
             context_dim=architecture.get("context_dim", 0),
             y_names=architecture.get("y_names"),
             problem=architecture.get("problem"),
+            image_shape=architecture.get("image_shape"),
         )
         model.assign(arrays, source=str(Path(folder) / "weights.npz"))
         return model
@@ -482,17 +492,3 @@ class FlowModel(tf.Module):
             if value is not None and not widths[name] and np.shape(value)[-1]:
                 raise DataError(f"{name}: expected none, because this model has dim {name} = 0; got {np.shape(value)}")
         return tf.concat(present, axis=-1)
-
-
-def check_priors(priors, classes: int) -> np.ndarray:
-    """Return class priors `[K]`, equal ones for None.
-
-    Raises:
-        DataError: another length, a number that is not positive, or a sum other than one.
-    """
-    if priors is None:
-        return np.full(classes, 1.0 / classes)
-    priors = np.asarray(priors, np.float64)
-    if priors.shape != (classes,) or not (priors > 0).all() or abs(priors.sum() - 1.0) > 1e-6:
-        raise DataError(f"priors: expected {classes} positive numbers that add up to 1; got {priors.tolist()}")
-    return priors

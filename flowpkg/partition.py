@@ -1,10 +1,12 @@
-"""How inputs and outputs of a flow are cut: `[x | e] <-> [y | z]`."""
+"""How inputs and outputs of a flow are cut: `[x | e] <-> [y | z]`, and priors of a y of labels."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from flowpkg.errors import SettingsError
+import numpy as np
+
+from flowpkg.errors import DataError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,17 @@ class Partition:
     def to_dict(self) -> dict[str, int]:
         """Return the four dimensions under their names."""
         return asdict(self)
+
+
+def check_priors(priors, classes: int) -> np.ndarray:
+    """Return class priors `[K]`, equal ones for None.
+
+    Raises:
+        DataError: another length, a number that is not positive, or a sum other than one.
+    """
+    if priors is None:
+        return np.full(classes, 1.0 / classes)
+    priors = np.asarray(priors, np.float64)
+    if priors.shape != (classes,) or not (priors > 0).all() or abs(priors.sum() - 1.0) > 1e-6:
+        raise DataError(f"priors: expected {classes} positive numbers that add up to 1; got {priors.tolist()}")
+    return priors

@@ -9,7 +9,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from flowpkg.bijectors.base import times
+from flowpkg.conditioners import ConvolutionalConditioner
 from flowpkg.errors import DataError, DivergenceError, ModelError, SettingsError
 from flowpkg.files import (
     atomic_directory,
@@ -30,34 +33,11 @@ from flowpkg.files import (
 )
 from flowpkg.model import FlowModel
 from flowpkg.objectives import OBJECTIVES
+from flowpkg.optimiser import Adam
 from flowpkg.progress import Progress
-from flowpkg.seeds import generator
+from flowpkg.training_data import Dataset, batch_indices, log_probs, stream
 
 HISTORY_COLUMNS = ("step", "train_loss", "validation_loss", "learning_rate", "gradient_norm_max", "seconds")
-
-
-@dataclass
-class Dataset:
-    """Joined inputs `[n, N]` and targets `[n, dim y]` of one split, float arrays."""
-
-    inputs: np.ndarray
-    known: np.ndarray
-
-    @classmethod
-    def of(cls, model: FlowModel, x, e=None, y=None) -> Dataset:
-        """Join the parts of a split in the order of the model's partition."""
-        inputs = np.concatenate([np.asarray(part) for part in (x, e) if part is not None], axis=1)
-        known = np.zeros((len(inputs), 0)) if y is None else np.asarray(y)
-        if inputs.shape[1] != model.partition.dim or known.shape[1] != model.known_dim:
-            raise DataError(
-                f"training data: expected widths {model.partition.dim} and {model.known_dim} (inputs, targets); "
-                f"got {inputs.shape[1]} and {known.shape[1]}"
-            )
-        numpy_type = model.dtype.as_numpy_dtype
-        return cls(inputs.astype(numpy_type), known.astype(numpy_type))
-
-    def __len__(self) -> int:
-        return len(self.inputs)
 
 
 @dataclass
@@ -90,24 +70,6 @@ class _State:
     window_norms: list[float] = field(default_factory=list)
 
 
-def batch_indices(seed: int, step: int, count: int, batch_size: int, rows: int) -> np.ndarray:
-    """Return which rows the batches of steps `step .. step + count - 1` hold, as `[count, batch_size]`.
-
-    Each epoch is a permutation of its own that depends on the seed and the epoch only, so a resumed run sees
-    the batches that the undisturbed one saw. The ragged rest of an epoch is dropped.
-    """
-    per_epoch = rows // batch_size
-    out = np.empty((count, batch_size), np.int32)
-    epoch, order = -1, None
-    for row in range(count):
-        if (step + row) // per_epoch != epoch:
-            epoch = (step + row) // per_epoch
-            order = generator(seed, "shuffle", epoch).permutation(rows)
-        position = ((step + row) % per_epoch) * batch_size
-        out[row] = order[position : position + batch_size]
-    return out
-
-
 def learning_rate_schedule(settings: Mapping[str, Any]):
     """Return Keras' cosine decay with linear warm-up for the `training` settings."""
     import keras
@@ -134,10 +96,13 @@ class Trainer:
         checkpoints: folder for checkpoints; None for none. A checkpoint of the same settings found there is
             resumed from.
         log: stream for progress; standard error by default.
+        strategy: devices that share each batch, see `devices.py`; the model was built in its scope. None for one.
+        augment: changes training images, see `training_data.stream`.
 
     Raises:
         DataError: fewer rows than a batch.
         ModelError: a trainable variable gets no gradient.
+        SettingsError: settings that do not fit the model or the devices.
     """
 
     def __init__(
@@ -150,9 +115,9 @@ class Trainer:
         seed: int = 0,
         checkpoints: str | Path | None = None,
         log=None,
+        strategy: tf.distribute.Strategy | None = None,
+        augment: Callable | None = None,
     ) -> None:
-        import keras
-
         if len(train) < settings["batch_size"]:
             raise DataError(
                 f"training data: expected at least one batch of {settings['batch_size']} rows; got {len(train)} rows"
@@ -170,11 +135,31 @@ class Trainer:
         self.final_sigma_y = model.sigma_y
         self.kernels = [variable for variable in self.variables if variable.shape.rank >= 2]
         self.schedule = learning_rate_schedule(settings)
-        self.optimizer = keras.optimizers.Adam(self.schedule, beta_2=settings["adam_beta_2"])
-        self.optimizer.build(self.variables)
-        self._inputs = tf.constant(train.inputs)
-        self._known = tf.constant(train.known)
-        self._run = tf.function(self._steps, jit_compile=settings["xla"], reduce_retracing=False)
+        self.strategy, self.augment = strategy, augment
+        self.replicas = strategy.num_replicas_in_sync if strategy else 1
+        if settings["batch_size"] % self.replicas:
+            raise SettingsError(
+                f"training.batch_size: expected a multiple of {self.replicas} devices; got {settings['batch_size']}"
+            )
+        if self.replicas > 1 and settings["objective"] != "likelihood":
+            raise SettingsError(
+                "training.devices: expected one for objective mmd, which needs the whole batch; got all"
+            )
+        with strategy.scope() if strategy else nullcontext():
+            self.optimizer = Adam(self.variables, self.schedule, beta_2=settings["adam_beta_2"])
+        self.convolutions = [part for part in model.submodules if isinstance(part, ConvolutionalConditioner)]
+        self.xla = settings["xla"]
+        if self.xla == "auto":
+            self.xla = not self.convolutions or bool(tf.config.list_logical_devices("GPU"))
+        self.streamed = train.streamed or strategy is not None
+        if self.streamed:
+            self._gradients_of = tf.function(self._gradients, jit_compile=self.xla)
+            self._run = tf.function(self._streamed_steps)
+            self._batches = None
+        else:
+            self._gradients_of = self._gradients
+            self._inputs, self._known = tf.constant(train.inputs), tf.constant(train.targets)
+            self._run = tf.function(self._steps, jit_compile=self.xla, reduce_retracing=False)
         self._check_gradients()
 
     def _loss(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -197,15 +182,49 @@ class Trainer:
     def _check_gradients(self) -> None:
         if not self.variables:
             raise ModelError("training: expected trainable variables in the flow; got none")
-        rows = slice(0, min(8, len(self.train)))
+        inputs, known = (tf.constant(values) for values in self.train.floats(slice(0, min(8, len(self.train)))))
         with tf.GradientTape() as tape:
-            loss, _ = self._loss(self._inputs[rows], self._known[rows], tf.constant(0))
+            loss, _ = self._loss(inputs, known, tf.constant(0))
         gradients = tape.gradient(loss, self.variables)
         without = [variable.name for variable, gradient in zip(self.variables, gradients) if gradient is None]
         if without:
             raise ModelError(f"training: expected a gradient for every variable; got none for {', '.join(without)}")
 
+    def _noisy(self, known: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        if not self.settings["y_noise"] or not self.model.known_dim:
+            return known
+        seed = tf.stack([self.seed % 2**31, -2 - step])
+        noise = tf.random.stateless_normal(tf.shape(known), seed, dtype=known.dtype)
+        return known + self.settings["y_noise"] * times(noise, self.model.standardise_y.scale)
+
+    def _gradients(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        dtype = tf.as_dtype(self.settings["precision"])
+        for part in self.convolutions:
+            # Read while the step is traced: everything else, and evaluation, computes in the model's own type.
+            part.compute_dtype = dtype if dtype != tf.float32 else None
+        with tf.GradientTape() as tape:
+            loss, plain = self._loss(inputs, known, step)
+        gradients = tape.gradient(loss, self.variables)
+        for part in self.convolutions:
+            part.compute_dtype = None
+        return plain, gradients
+
+    def _update(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take one step on a batch; with several replicas each sees its share, and all have the mean gradient."""
+        if self.replicas > 1:
+            context = tf.distribute.get_replica_context()
+            share = inputs.shape[0] // self.replicas
+            first = context.replica_id_in_sync_group * share
+            inputs, known = inputs[first : first + share], known[first : first + share]
+        plain, gradients = self._gradients_of(inputs, known, step)
+        if self.replicas > 1:
+            plain, *gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, [plain, *gradients])
+        gradients, norm = tf.clip_by_global_norm(gradients, self.settings["gradient_norm"])
+        self.optimizer.apply(gradients, step)
+        return plain, norm
+
     def _steps(self, indices: tf.Tensor, start: tf.Tensor, log_sigma: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take steps on rows that are on the device; compiled as a whole."""
         count = indices.shape[0]
         losses = tf.TensorArray(self.model.dtype, size=count)
         norms = tf.TensorArray(self.model.dtype, size=count)
@@ -213,41 +232,51 @@ class Trainer:
             rows = indices[step]
             if self.annealed:
                 self.model.log_sigma_y.assign(log_sigma[step])
-            known = tf.gather(self._known, rows)
-            if self.settings["y_noise"] and self.model.known_dim:
-                noise = tf.random.stateless_normal(
-                    tf.shape(known), tf.stack([self.seed % 2**31, -2 - start - step]), dtype=known.dtype
-                )
-                known += self.settings["y_noise"] * tf.linalg.matvec(self.model.standardise_y.scale, noise)
-            with tf.GradientTape() as tape:
-                loss, plain = self._loss(tf.gather(self._inputs, rows), known, start + step)
-            gradients = tape.gradient(loss, self.variables)
-            gradients, norm = tf.clip_by_global_norm(gradients, self.settings["gradient_norm"])
-            self.optimizer.apply(gradients, self.variables)
-            losses = losses.write(step, plain)
+            known = self._noisy(tf.gather(self._known, rows), start + step)
+            loss, norm = self._update(tf.gather(self._inputs, rows), known, start + step)
+            losses = losses.write(step, loss)
             norms = norms.write(step, norm)
         return losses.stack(), norms.stack()
 
-    def _call(self, indices: np.ndarray, step: int) -> tuple[tf.Tensor, tf.Tensor]:
-        sigma = [self.sigma_y_at(step + row) for row in range(len(indices))] if self.annealed else [1.0] * len(indices)
-        return self._run(tf.constant(indices), tf.constant(step), tf.constant(np.log(sigma), self.model.dtype))
+    def _streamed_steps(self, batches, start: tf.Tensor, log_sigma: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take steps on batches that an iterator hands over, on one device or on all."""
+        count = log_sigma.shape[0]
+        losses = tf.TensorArray(self.model.dtype, size=count)
+        norms = tf.TensorArray(self.model.dtype, size=count)
+        for step in tf.range(count):
+            inputs, known = next(batches)
+            if self.annealed:
+                self.model.log_sigma_y.assign(log_sigma[step])
+            batch = (inputs, self._noisy(known, start + step), start + step)
+            if self.strategy is None:
+                loss, norm = self._update(*batch)
+            else:
+                results = self.strategy.run(self._update, args=batch)
+                loss, norm = (self.strategy.experimental_local_results(value)[0] for value in results)
+            losses = losses.write(step, loss)
+            norms = norms.write(step, norm)
+        return losses.stack(), norms.stack()
+
+    def _call(self, step: int, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+        sigma = [self.sigma_y_at(step + row) for row in range(count)] if self.annealed else [1.0] * count
+        start, log_sigma = tf.constant(step), tf.constant(np.log(sigma), self.model.dtype)
+        size = self.settings["batch_size"]
+        if not self.streamed:
+            return self._run(
+                tf.constant(batch_indices(self.seed, step, count, size, len(self.train))), start, log_sigma
+            )
+        if self._batches is None:
+            self._batches = iter(stream(self.train, self.seed, step, self.settings["steps"], size, self.augment))
+        return self._run(self._batches, start, log_sigma)
 
     def validation_loss(self) -> float:
         """Return the objective on the validation split; the mean negative log-likelihood in nats by default."""
         if self.settings["objective"] != "likelihood":
             # MMD costs the square of the rows; the first ones, always the same, with one fixed seed.
             rows = slice(0, 2000)
-            inputs, known = tf.constant(self.validation.inputs[rows]), tf.constant(self.validation.known[rows])
+            inputs, known = (tf.constant(values) for values in self.validation.floats(rows))
             return float(self.objective(inputs, known, tf.ones([], self.model.dtype), tf.constant([self.seed, -1])))
-        total = 0.0
-        size = 16384
-        for start in range(0, len(self.validation), size):
-            rows = slice(start, start + size)
-            log_prob = self.model._log_prob(
-                tf.constant(self.validation.inputs[rows]), tf.constant(self.validation.known[rows])
-            )
-            total -= float(np.sum(log_prob.numpy(), dtype=np.float64))
-        return total / len(self.validation)
+        return -float(log_probs(self.model, self.validation).mean())
 
     def fit(self) -> TrainingResult:
         """Train to the end or until validation stops improving; the model then has the best weights.
@@ -268,9 +297,8 @@ class Trainer:
             while state.step < settings["steps"] and not stopped_early:
                 every = settings["validate_every"]
                 count = min(settings["steps_per_call"], every - state.step % every, settings["steps"] - state.step)
-                indices = batch_indices(self.seed, state.step, count, settings["batch_size"], len(self.train))
                 call = time.monotonic()
-                losses, norms = (value.numpy() for value in self._call(indices, state.step))
+                losses, norms = (value.numpy() for value in self._call(state.step, count))
                 if count in compiled:
                     took = time.monotonic() - call
                     state.timed_seconds += took
@@ -358,20 +386,16 @@ class Trainer:
     def _fingerprint(self) -> str:
         # Only what changes the result: a resumed run may use another checkpoint interval.
         relevant = {
-            key: value for key, value in self.settings.items() if key not in ("checkpoint_seconds", "tensorboard")
+            key: value
+            for key, value in self.settings.items()
+            if key not in ("checkpoint_seconds", "tensorboard", "devices")
         }
-        data = (
-            float(np.sum(self.train.inputs, dtype=np.float64)),
-            float(np.sum(self.validation.inputs, dtype=np.float64)),
-            float(np.sum(self.train.known, dtype=np.float64)),
-        )
         return sha256_of_json(
             {
                 "training": relevant,
                 "flow": self.model.settings,
                 "seed": self.seed,
-                "rows": len(self.train),
-                "data": data,
+                "data": [self.train.fingerprint(), self.validation.fingerprint()],
             }
         )
 

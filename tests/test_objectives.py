@@ -12,7 +12,8 @@ from flowpkg.objectives import BACKWARD_KERNELS, FORWARD_KERNELS, mmd, mmd_objec
 from flowpkg.partition import Partition
 from flowpkg.problems import load_problem
 from flowpkg.settings import resolve
-from flowpkg.training import Dataset, Trainer
+from flowpkg.training import Trainer
+from flowpkg.training_data import Dataset
 from tests.conftest import RUN, SMALL, randomise
 
 ARM = load_problem({"name": "arm"})

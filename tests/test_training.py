@@ -11,7 +11,8 @@ from flowpkg.errors import DataError, DivergenceError
 from flowpkg.flows import build_flow
 from flowpkg.partition import Partition
 from flowpkg.settings import resolve
-from flowpkg.training import Dataset, Trainer, batch_indices
+from flowpkg.training import Trainer
+from flowpkg.training_data import Dataset, batch_indices
 from tests.conftest import RUN, SMALL
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from flowpkg.bijectors.base import FlowBijector
+from flowpkg.bijectors.base import FlowBijector, times
 from flowpkg.errors import DataError, SettingsError
 
 
@@ -83,10 +83,10 @@ class Standardise(FlowBijector):
         return tf.broadcast_to(log_det, tf.shape(value)[:-1])
 
     def forward_and_log_det(self, z, context=None):
-        return tf.linalg.matvec(self.scale, z) + self.loc, self._log_det(z)
+        return times(z, self.scale) + self.loc, self._log_det(z)
 
     def inverse_and_log_det(self, x, context=None):
-        return tf.linalg.matvec(self.inverse_scale, x - self.loc), -self._log_det(x)
+        return times(x - self.loc, self.inverse_scale), -self._log_det(x)
 
 
 class ActNorm(FlowBijector):
@@ -107,8 +107,9 @@ class ActNorm(FlowBijector):
         self.loc = tf.Variable(np.zeros(dim), dtype=dtype, name="loc")
         self.log_scale = tf.Variable(np.zeros(dim), dtype=dtype, name="log_scale")
 
-    def initialise(self, data: tf.Tensor) -> None:
+    def initialise(self, data: tf.Tensor, context: tf.Tensor | None = None) -> None:
         """Set shift and scale so that the inverse gives `data [n, N]` zero mean and unit variance."""
+        del context
         loc, variance = tf.nn.moments(data, axes=[0])
         self.loc.assign(loc)
         self.log_scale.assign(0.5 * tf.math.log(variance + tf.cast(1e-6, variance.dtype)))
@@ -164,12 +165,12 @@ class LinearContext(FlowBijector):
         if context is None:
             raise SettingsError(f"{self.name}: expected a context of width {self.slope.shape[1]}; got none")
         log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(self.scale)))
-        return tf.linalg.matvec(self.slope, context), tf.broadcast_to(log_det, tf.shape(value)[:-1])
+        return times(context, self.slope), tf.broadcast_to(log_det, tf.shape(value)[:-1])
 
     def forward_and_log_det(self, z, context=None):
         predicted, log_det = self._parts(z, context)
-        return predicted + tf.linalg.matvec(self.scale, z), log_det
+        return predicted + times(z, self.scale), log_det
 
     def inverse_and_log_det(self, x, context=None):
         predicted, log_det = self._parts(x, context)
-        return tf.linalg.matvec(self.inverse_scale, x - predicted), -log_det
+        return times(x - predicted, self.inverse_scale), -log_det

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from flowpkg.bijectors.base import FlowBijector
+from flowpkg.bijectors.base import FlowBijector, times
 from flowpkg.errors import SettingsError
 
 
@@ -59,7 +59,7 @@ class OrthogonalMixing(FlowBijector):
         return cls(q * np.sign(np.diag(r)), dtype=dtype)
 
     def forward_and_log_det(self, z, context=None):
-        return tf.linalg.matvec(self.matrix, z, transpose_a=True), tf.zeros(tf.shape(z)[:-1], z.dtype)
+        return times(z, self.matrix, transposed=False), tf.zeros(tf.shape(z)[:-1], z.dtype)
 
     def inverse_and_log_det(self, x, context=None):
-        return tf.linalg.matvec(self.matrix, x), tf.zeros(tf.shape(x)[:-1], x.dtype)
+        return times(x, self.matrix), tf.zeros(tf.shape(x)[:-1], x.dtype)

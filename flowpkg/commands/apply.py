@@ -229,7 +229,7 @@ def classify(
         raise ModelError(f"{model}: expected a model with class labels as y; got one without")
     from scipy.special import logsumexp, softmax
 
-    from flowpkg.model import check_priors
+    from flowpkg.partition import check_priors
 
     x = _columns(data, flow.names)
     likelihood = flow.label_log_prob(x, seed=(seed, 0))

@@ -10,16 +10,25 @@ import tensorflow_probability as tfp
 from flowpkg.bijectors import (
     ActNorm,
     AffineCoupling,
+    ConvolutionCoupling,
+    GlowStep,
+    ImageActNorm,
+    InvertibleConvolution,
+    LatentWhitening,
+    Leading,
     LinearContext,
+    MultiScale,
     OrthogonalMixing,
     Permutation,
+    PixelScaling,
     Sequential,
     SplineCoupling,
+    Squeeze,
     Standardise,
 )
 from flowpkg.bijectors.coupling import bounded
 from flowpkg.bijectors.rational_quadratic import rational_quadratic
-from flowpkg.conditioners import Conditioner
+from flowpkg.conditioners import Conditioner, ConvolutionalConditioner
 from flowpkg.errors import DataError, SettingsError
 from tests.conftest import randomise
 
@@ -45,6 +54,37 @@ def sequence():
     return Sequential(layers, dtype=F64)
 
 
+def convolutions(filters=4, context_dim=0, seed=0):
+    return partial(
+        ConvolutionalConditioner,
+        filters=filters,
+        activation="tanh",
+        context_dim=context_dim,
+        rng=np.random.default_rng(seed),
+        dtype=F64,
+    )
+
+
+def multi_scale(context_dim=0, prior=True):
+    rng = np.random.default_rng(4)
+    return MultiScale(
+        (4, 4, 2),
+        levels=2,
+        steps=1,
+        step=lambda shape: GlowStep(shape, convolutions(3, context_dim), rng, dtype=F64),
+        split_prior=(lambda shape: ConvolutionCoupling(shape, convolutions(0, context_dim), dtype=F64))
+        if prior
+        else None,
+        dtype=F64,
+    )
+
+
+def fitted_whitening():
+    layer = LatentWhitening(4, 3, skip=1, dtype=F64)
+    layer.fit(data(4), data(4))
+    return layer
+
+
 # name -> (dim, context width, constructor)
 REGISTRY = {
     "affine": (4, 0, lambda: AffineCoupling(4, network(), dtype=F64)),
@@ -64,8 +104,28 @@ REGISTRY = {
     "permutation": (4, 0, lambda: Permutation([2, 0, 3, 1], dtype=F64)),
     "orthogonal": (3, 0, lambda: OrthogonalMixing.random(3, np.random.default_rng(0), dtype=F64)),
     "sequential": (4, 0, sequence),
+    "leading": (4, 0, lambda: Leading([AffineCoupling(3, network(), dtype=F64)], 3, dtype=F64)),
+    "whitening": (4, 0, fitted_whitening),
+    "squeeze": (16, 0, lambda: Squeeze((4, 2, 2), dtype=F64)),
+    "image_actnorm": (12, 0, lambda: ImageActNorm((2, 2, 3), dtype=F64)),
+    "invertible_convolution": (
+        12,
+        0,
+        lambda: InvertibleConvolution((2, 2, 3), np.random.default_rng(2), dtype=F64),
+    ),
+    "convolution_coupling": (18, 0, lambda: ConvolutionCoupling((3, 2, 3), convolutions(), dtype=F64)),
+    "convolution_coupling_context": (16, 2, lambda: ConvolutionCoupling((2, 2, 4), convolutions(4, 2), dtype=F64)),
+    "glow_step": (18, 0, lambda: GlowStep((3, 3, 2), convolutions(), np.random.default_rng(3), dtype=F64)),
+    "multi_scale": (32, 0, multi_scale),
+    "multi_scale_context": (32, 2, lambda: multi_scale(2)),
+    "multi_scale_no_prior": (32, 0, lambda: multi_scale(prior=False)),
 }
-IDENTITY_AT_START = ["affine", "affine_context", "spline", "spline_context", "actnorm"]
+# Maps of numbers within limits, 0 .. 256: their latents are of another kind than their data.
+PIXELS = {kind: PixelScaling(kind, dtype=F64) for kind in ("plain", "logit")}
+IDENTITY_AT_START = [
+    "affine", "affine_context", "spline", "spline_context", "actnorm", "leading", "image_actnorm",
+    "convolution_coupling", "convolution_coupling_context",
+]  # fmt: skip
 
 
 @pytest.fixture(params=REGISTRY)
@@ -160,6 +220,77 @@ def test_passive_part_is_unchanged_and_active_part_is_not(name):
     assert passive.max() == 0.0 and active.min() > 0.0
 
 
+@pytest.mark.parametrize("kind", PIXELS)
+def test_pixel_scaling(kind):
+    x = tf.constant(np.random.default_rng(0).uniform(0.0, 256.0, (5, 3)), F64)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        z, log_det = PIXELS[kind].inverse_and_log_det(x)
+    np.testing.assert_allclose(log_det, np.linalg.slogdet(tape.batch_jacobian(z, x).numpy())[1], atol=1e-9)
+    back, opposite = PIXELS[kind].forward_and_log_det(tf.constant(z.numpy()))
+    np.testing.assert_allclose(back, x, atol=1e-9)
+    np.testing.assert_allclose(opposite, -log_det, atol=1e-9)
+    ends = PIXELS[kind].inverse_and_log_det(tf.constant([[0.0, 128.0, 256.0]], F64))[0].numpy()
+    np.testing.assert_allclose(ends, [[-ends[0, 2], 0.0, ends[0, 2]]], atol=1e-9)
+
+
+def test_glow_step_is_its_three_parts():
+    step = REGISTRY["glow_step"][2]()
+    randomise(step)
+    x = tf.constant(np.random.default_rng(0).standard_normal((4, 18)), F64)
+    together, log_det = step.inverse_and_log_det(x)
+    one_by_one, total = Sequential([step.actnorm, step.mixing, step.coupling], dtype=F64).inverse_and_log_det(x)
+    np.testing.assert_allclose(together, one_by_one, atol=1e-12)
+    np.testing.assert_allclose(log_det, total, atol=1e-12)
+
+
+def test_multi_scale_hands_out_the_coarsest_latents_first():
+    bijector = multi_scale(prior=False)
+    # An image of one colour has nothing fine: after averaging steps only the coarsest latents can differ.
+    for steps in bijector.steps:
+        for step in steps:
+            channels = step.shape[2]
+            step.mixing.permutation.assign(np.eye(channels))
+            step.mixing.lower.assign(np.zeros((channels, channels)))
+            step.mixing.upper.assign(np.zeros((channels, channels)))
+            step.mixing.log_diagonal.assign(np.zeros(channels))
+            step.mixing.sign.assign(np.ones(channels))
+    image = np.arange(32.0).reshape(1, 4, 4, 2)
+    latents = bijector.inverse_and_log_det(tf.constant(image.reshape(1, -1), F64))[0].numpy()[0]
+    # With the identity as steps, squeezing puts the upper pixels of each 2 x 2 block into the half that stays.
+    assert bijector.coarsest_shape == (1, 1, 16)
+    assert sorted(latents[:16]) == sorted(image[:, ::2].ravel())
+    assert sorted(latents[16:]) == sorted(image[:, 1::2].ravel())
+
+
+def test_image_actnorms_standardise_what_they_are_initialised_on():
+    bijector = multi_scale()
+    x = np.random.default_rng(0).standard_normal((300, 32)) * 3.0 + 5.0
+    bijector.initialise(tf.constant(x, F64))
+    squeezed = bijector.squeezes[0].image_inverse(tf.reshape(tf.constant(x, F64), [-1, 4, 4, 2]))[0]
+    normed = bijector.steps[0][0].actnorm.image_inverse(squeezed)[0].numpy()
+    np.testing.assert_allclose(normed.mean(axis=(0, 1, 2)), 0.0, atol=1e-10)
+    np.testing.assert_allclose(normed.std(axis=(0, 1, 2)), 1.0, atol=1e-6)
+
+
+def test_whitening_finds_a_covariance_and_refuses_to_fit_noise():
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+    draw = lambda n: rng.standard_normal((n, 5)) * [3.0, 1.0, 1.0, 1.0, 0.2] @ turn + 1.0  # noqa: E731
+    layer = LatentWhitening(6, 5, skip=1, dtype=F64)
+    train, fresh = (np.concatenate([np.full((n, 1), 7.0), draw(n)], axis=1) for n in (4000, 4000))
+    gain = layer.fit(train, fresh)
+    z, log_det = layer.inverse_and_log_det(tf.constant(fresh))
+    np.testing.assert_array_equal(z[:, 0], 7.0)
+    # Correlations of 4,000 draws have a standard error of 0.016; 0.08 is 5 of them for 15 entries.
+    np.testing.assert_allclose(np.cov(z[:, 1:].numpy().T), np.eye(5), atol=0.08)
+    density = lambda values: -0.5 * np.sum(np.asarray(values) ** 2, axis=1)  # noqa: E731
+    assert gain == pytest.approx(np.mean(density(z) + log_det - density(fresh)), rel=1e-6)
+    noise = LatentWhitening(200, 100, dtype=F64)
+    # 60 rows of 200 standard normal numbers have singular sample covariance, which must not be believed.
+    assert noise.fit(rng.standard_normal((60, 200)), rng.standard_normal((500, 200))) < 1.0
+
+
 def test_context_changes_the_map():
     bijector = REGISTRY["affine_context"][2]()
     randomise(bijector)
@@ -216,6 +347,14 @@ def test_full_standardisation_whitens():
         ),
         (lambda: SplineCoupling(2, network(), bins=1), SettingsError, "expected bins >= 2"),
         (lambda: SplineCoupling(2, network(), bound=-1), SettingsError, "expected bound > 0"),
+        (lambda: Squeeze((3, 2, 1)), SettingsError, "expected an even height and width; got 3 x 2"),
+        (lambda: ConvolutionCoupling((2, 2, 1), convolutions()), SettingsError, "at least two channels"),
+        (lambda: PixelScaling("log"), SettingsError, "flow.pixel_transform: expected plain or logit; got log"),
+        (
+            lambda: MultiScale((4, 6, 1), levels=2, steps=1, step=None),
+            SettingsError,
+            r"flow.levels: expected .* divisible by 2\^levels = 4; got 4 x 6",
+        ),
         (lambda: Permutation([0, 0, 1]), SettingsError, "expected each of 0 .. 2 once"),
         (lambda: OrthogonalMixing(np.ones((2, 2))), SettingsError, "expected an orthogonal matrix"),
         (lambda: Standardise([0.0], [[-1.0]]), SettingsError, "expected a positive diagonal"),
