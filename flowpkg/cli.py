@@ -44,6 +44,15 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("prepare", "simulate or read the data of a run")
     with_settings(command)
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the data")
+    command.add_argument(
+        "--shards", nargs="+", metavar="FILE", help="files of flowpkg simulate, in order (default: simulate here)"
+    )
+
+    command = add("simulate", "simulate one shard of the data of a run")
+    with_settings(command)
+    command.add_argument("--shard", type=int, required=True, metavar="I", help="which shard, from 1 to K")
+    command.add_argument("--shards", type=int, required=True, metavar="K", help="number of shards")
+    command.add_argument("--out", required=True, metavar="FILE", help="file for the shard, kept if it is intact")
 
     command = add("fetch", "download an archive of data, check its SHA-256 and unpack it")
     command.add_argument("--url", required=True, metavar="URL", help="address of a ZIP or TAR archive")
@@ -176,6 +185,8 @@ def run(arguments: argparse.Namespace) -> None:
         from flowpkg.commands.prepare import prepare as function
     elif arguments.command == "fetch":
         from flowpkg.commands.fetch import fetch as function
+    elif arguments.command == "simulate":
+        from flowpkg.commands.simulate import simulate as function
     elif arguments.command == "train":
         from flowpkg.commands.train import train as function
 
