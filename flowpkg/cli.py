@@ -110,6 +110,9 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--summary", metavar="FILE", help="table of means, deviations and quantiles (default: beside OUT)"
     )
+    command.add_argument(
+        "--simulator", metavar="FILE", help="your simulator's Python file: also simulate each sample, and compare"
+    )
 
     command = add("classify", "class probabilities of each row of a table, or of each image of a folder")
     command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")

@@ -11,6 +11,7 @@ import numpy as np
 from flowpkg.diagnostics import posterior as check
 from flowpkg.diagnostics.kernels import mmd
 from flowpkg.diagnostics.two_sample import c2st
+from flowpkg.errors import SettingsError
 from flowpkg.partition import Partition
 from flowpkg.problems import load_problem
 from flowpkg.seeds import generator, tensorflow_seed
@@ -24,12 +25,17 @@ def partition(widths: Mapping[str, int], settings: Mapping[str, Any]) -> tuple[P
     """Return the partition and the width of the context; a conditional flow leaves the data noise e out."""
     if settings["flow"]["kind"] == "conditional":
         return Partition(x=widths["x"]), widths["y"]
+    if settings["problem"]["name"] == "simulator" and widths["x"] + widths.get("e", 0) <= widths["y"]:
+        raise SettingsError(
+            f"problem.padding: expected at least {widths['y'] - widths['x'] + 1} for an invertible flow of "
+            f"{widths['x']} parameters and {widths['y']} data, or flow.kind conditional; got {widths.get('e', 0)}"
+        )
     return Partition(x=widths["x"], e=widths.get("e", 0), y=widths["y"]), 0
 
 
 def figures(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the figures of a run with these settings."""
-    own = ARM_FIGURES if settings["problem"]["name"] == "arm" else ("certificate",)
+    own = {"arm": ARM_FIGURES, "simulator": ("posterior_pairs",)}.get(settings["problem"]["name"], ("certificate",))
     return (*own, *SHARED_FIGURES)
 
 
@@ -64,12 +70,12 @@ def evaluate(model, data: Mapping[str, np.ndarray], settings: Mapping[str, Any])
         "samples_per_second": samples.shape[0] * samples.shape[1] / seconds,
         "sampling_seconds": seconds,
     }
-    arrays = {"names": np.array(problem.names)}
-    parts = (
-        _calibration(truth, samples, seed),
-        (_calibration_of_many(model, data, options, seed), {}),
-        _references(problem, samples, y, truth, options, seed),
-    )
+    arrays = {"names": np.array(model.names)}
+    parts = [_calibration(truth, samples, seed), (_calibration_of_many(model, data, options, seed), {})]
+    if hasattr(problem, "reference_posterior"):
+        parts.append(_references(problem, samples, y, truth, options, seed))
+    else:
+        parts.append(_without_reference(model, data, samples, seed))
     for part in parts:
         metrics |= part[0]
         arrays |= part[1]
@@ -189,6 +195,25 @@ def _references(problem, samples, y, truth, options, seed):
         }
         probability = np.concatenate([np.linspace(0.0, 0.99, 100), 1.0 - np.logspace(-2, -6, 81)])
         arrays |= {"resim_probability": probability, "resim_distance": np.quantile(np.sqrt(square), probability)}
+    return metrics, arrays
+
+
+def _without_reference(model, data, samples, seed):
+    """What can be said of a user's simulator, which is not run again: contraction, and one posterior to look at."""
+    shrunk = check.contraction(samples.astype(np.float64), data["test_x"].var(axis=0, ddof=1))
+    least = int(np.argmin(shrunk.value))
+    y = data["test_y"]
+    distance = (((y - y.mean(axis=0)) / y.std(axis=0)) ** 2).sum(axis=1)
+    row = int(np.argsort(distance, kind="stable")[len(y) // 2])
+    metrics = {
+        "contraction": shrunk.value.mean(),
+        "contraction_min": shrunk.value[least],
+        "contraction_min_se": shrunk.standard_error[least],
+    }
+    arrays = {
+        "demo_truth": data["test_x"][row],
+        "demo_posterior": _numpy(model.posterior(y[row : row + 1], 2000, seed=tensorflow_seed(seed, "demonstration"))),
+    }
     return metrics, arrays
 
 

@@ -11,6 +11,8 @@ import pandas as pd
 from flowpkg.errors import DataError, ModelError, SettingsError
 from flowpkg.files import read_arrays
 from flowpkg.problems import load_problem
+from flowpkg.problems.simulator import Simulator
+from flowpkg.seeds import generator
 from flowpkg.tables import numeric, read_table, write_table
 from flowpkg.tensorflow_setup import set_up_tensorflow
 
@@ -139,6 +141,7 @@ def posterior(
     n: int = 1000,
     summary: str | Path | None = None,
     seed: int = 0,
+    simulator: str | Path | None = None,
 ) -> None:
     """Write posterior samples for each observation, and a summary of them.
 
@@ -147,6 +150,10 @@ def posterior(
     the simulator is known and noise-free, and a flag for observations far outside what was simulated, which
     also get a warning: the Mahalanobis distance from the training data above their 99.9 % quantile, or a value
     outside their range.
+
+    A user's simulator is run only where it is given: `simulator` names its Python file, each sample is simulated
+    once more into `<out>_simulated`, and the summary has the distance to the observation, noise included, the
+    number of simulations that failed, and the share of samples where `log_prior`, if there is one, is -inf.
 
     Raises:
         DataError: wrong width, NaN or infinity; the message names the row.
@@ -185,14 +192,42 @@ def posterior(
     )
     for level in (0.025, 0.16, 0.5, 0.84, 0.975):
         rows[f"q{100 * level:g}"] = np.quantile(samples, level, axis=1).ravel()
-    problem = load_problem(flow.problem) if flow.problem else None
+    problem = load_problem(flow.problem) if flow.problem and flow.problem["name"] != "simulator" else None
     if problem is not None and getattr(problem, "noise_free", False):
         square = ((problem.simulate(samples) - y[:, None]) ** 2).sum(axis=-1)
         rows["resimulation_rms"] = np.repeat(np.sqrt(square.mean(axis=1)), len(flow.names))
+    if simulator is not None:
+        found = _resimulate(simulator, flow, samples, y, seed)
+        for key, value in found.items():
+            if key != "simulated":
+                rows[key] = np.repeat(value, len(flow.names))
+        simulated = pd.DataFrame(found["simulated"], columns=flow.y_names)
+        simulated.insert(0, "observation", frame["observation"])
     rows["far_outside"] = np.repeat(far, len(flow.names))
     out = Path(out)
     write_table(out, frame)
+    if simulator is not None:
+        write_table(out.with_name(f"{out.stem}_simulated{out.suffix}"), simulated)
     write_table(summary or out.with_name(f"{out.stem}_summary{out.suffix}"), rows)
+
+
+def _resimulate(path: str | Path, flow, samples: np.ndarray, y: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Simulate posterior samples `[m, n, P]` with a user's file; return what the summary says of each observation."""
+    problem = Simulator(str(path))
+    x = samples.reshape(-1, samples.shape[2])
+    if problem.dim != x.shape[1]:
+        raise DataError(f"{path}: expected {x.shape[1]} parameters, as the model has; got {problem.dim}")
+    simulated = problem.simulate(x, generator(seed, "resimulate"))
+    if simulated.shape[1] != y.shape[1]:
+        raise DataError(f"{path}: simulate: expected {y.shape[1]} data, as the model has; got {simulated.shape[1]}")
+    square = ((simulated.reshape(*samples.shape[:2], -1) - y[:, None]) ** 2).sum(axis=-1)
+    worked = np.isfinite(square)
+    mean = np.where(worked, square, 0.0).sum(axis=1) / np.maximum(worked.sum(axis=1), 1)
+    found = {"simulated": simulated, "resimulation_rms": np.sqrt(mean), "simulations_failed": (~worked).sum(axis=1)}
+    log_prior = problem.log_prior(x)
+    if log_prior is not None:
+        found["outside_prior"] = (~np.isfinite(log_prior)).reshape(samples.shape[:2]).mean(axis=1)
+    return found
 
 
 def classify(

@@ -1,4 +1,4 @@
-"""Pairs of parameters under the flow's posterior and under rejection sampling."""
+"""Pairs of parameters under the flow's posterior, with rejection samples or the truth."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,12 +8,12 @@ from flowpkg.figures.style import ROLES, WIDTH, parameter_names, scatter
 
 
 def draw(evaluation, options):
-    """Draw a corner plot of the first demonstrated observation: flow against rejection samples."""
+    """Draw a corner plot of the first demonstrated observation: flow against rejection samples, or beside the truth."""
     arrays = evaluation.arrays
-    sources = [
-        ("rejection sampling", arrays["demo_reference"][0], ROLES["reference"]),
-        ("flow", arrays["demo_posterior"][0], ROLES["generated"]),
-    ]
+    sources = [("flow", arrays["demo_posterior"][0], ROLES["generated"])]
+    if "demo_reference" in arrays:
+        sources.insert(0, ("rejection sampling", arrays["demo_reference"][0], ROLES["reference"]))
+    truth = arrays.get("demo_truth")
     count = min(sources[0][1].shape[1], 6)
     names = parameter_names(evaluation, arrays["demo_posterior"].shape[-1])
     most = options.get("points", 2000)
@@ -35,6 +35,10 @@ def draw(evaluation, options):
                     ax.hist(x[:, row], bins=edges, density=True, color=colour, **look)
                 else:
                     scatter(ax, x[:most][:, [column, row]], s=2.0, c=colour, alpha=0.35)
+            if truth is not None:
+                ax.axvline(truth[column], color="black", lw=0.8, ls="--")
+                if row != column:
+                    ax.axhline(truth[row], color="black", lw=0.8, ls="--")
             ax.set_xlim(low[column], high[column])
             if row == column:
                 ax.set_yticks([])
@@ -47,10 +51,12 @@ def draw(evaluation, options):
             if column == 0:
                 ax.set_ylabel(names[row] if row else "density", fontsize=8)
     figure.align_ylabels()
-    title = "Posterior"
+    title = "Posterior" if truth is None else "Posterior of one held-out simulation"
     if "demo_y" in arrays:
         title += f" given y = ({', '.join(f'{v:.2f}' for v in np.asarray(arrays['demo_y'])[0][:4])})"
     figure.suptitle(title, fontsize=10)
     handles = [Line2D([], [], color=colour, lw=4, label=name) for name, _, colour in sources[::-1]]
+    if truth is not None:
+        handles.append(Line2D([], [], color="black", lw=0.8, ls="--", label="truth"))
     figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.97, 0.93), fontsize=9)
     return figure

@@ -35,6 +35,12 @@ class Failures:
         self.inputs.append([float(value) for value in inputs])
         self.reasons.append(reason)
 
+    def sort(self) -> None:
+        """Put the failures in the order of their rows."""
+        order = np.argsort(self.rows)
+        for name in ("rows", "inputs", "reasons"):
+            setattr(self, name, [getattr(self, name)[place] for place in order])
+
 
 class Simulator:
     """Parameters x from a user's prior, data y from a user's simulator.
@@ -202,6 +208,7 @@ class Simulator:
             if int(row) not in failures.rows:
                 column = int(np.flatnonzero(~np.isfinite(y[row]))[0])
                 failures.add(row, x[row], f"{y[row, column]} in {(self.y_names or ['y'])[column]}")
+        failures.sort()
         return y, failures
 
     def _one_by_one(self, x: np.ndarray, rng: np.random.Generator, failures: Failures) -> np.ndarray:

@@ -28,6 +28,11 @@ def archive_of(path):
 
 # Snakemake takes earlier data as good enough when its source is gone, so a wrong path is caught here.
 for name, run in RUNS.items():
+    for path in run["problem"].get("inputs", []):
+        if not Path(path).is_file():
+            raise WorkflowError(
+                f"config.runs.{name}.problem.inputs: expected files; got no such file: {path}"
+            )
     path = run["problem"].get("path", "")
     if not path or path.startswith(("sklearn:", "s3://")) or archive_of(path):
         continue
@@ -36,8 +41,9 @@ for name, run in RUNS.items():
             f"config.runs.{name}.problem.path: expected a folder of images; got no such folder: {path}"
         )
     if run["problem"]["name"] != "folder" and not Path(path).is_file():
+        what = "a Python file" if run["problem"]["name"] == "simulator" else "a table"
         raise WorkflowError(
-            f"config.runs.{name}.problem.path: expected a table; got no such file: {path}"
+            f"config.runs.{name}.problem.path: expected {what}; got no such file: {path}"
         )
 
 
@@ -56,6 +62,8 @@ wildcard_constraints:
     comparison="[A-Za-z0-9][A-Za-z0-9_-]*",
     run="[A-Za-z0-9][A-Za-z0-9_-]*",
     figure="[a-z_]+",
+    shard="[0-9]+",
+    shards="[0-9]+",
     archive="[A-Za-z0-9][A-Za-z0-9_-]*",
 
 
@@ -109,6 +117,13 @@ def code_of_prepare(wildcards):
     )
 
 
+def code_of_simulate(wildcards):
+    return modules_behind(
+        "flowpkg.commands.simulate",
+        problem_module(RUNS[wildcards.run]["problem"]["name"]),
+    )
+
+
 def code_of_train(wildcards):
     run = RUNS[wildcards.run]
     return modules_behind(
@@ -135,7 +150,13 @@ def settings_of(*sections):
     """A params function: the sections of a run's settings that a step reads, as JSON text."""
 
     def text(wildcards):
-        run = RUNS[wildcards.run]
+        # How many jobs share the simulations changes no result.
+        data = {
+            key: value
+            for key, value in RUNS[wildcards.run]["data"].items()
+            if key != "shards"
+        }
+        run = {**RUNS[wildcards.run], "data": data}
         # application and problem are needed to name the run's kind; the rest only where it is read.
         return json.dumps(
             {key: run[key] for key in ("application", "problem", "seed", *sections)},
@@ -169,7 +190,20 @@ def source_files(wildcards):
     if problem["name"] == "folder" and Path(path).is_dir():
         # A folder's time tells of files that came and went; files by themselves would be too many.
         return [folder for folder, _, _ in os.walk(path)]
-    return [path]
+    return [path, *problem.get("inputs", [])]
+
+
+def shard_files(wildcards):
+    """The shards of a run's simulations; none where they are made as the data are prepared."""
+    shards = RUNS[wildcards.run]["data"]["shards"]
+    folder = f"{RESULTS}/{wildcards.run}/shards"
+    return [
+        f"{folder}/{shard + 1}-of-{shards}.npz" for shard in range(shards) if shards > 1
+    ]
+
+
+def shards_option(wildcards, input):
+    return f"--shards {' '.join(input.shards)}" if input.shards else ""
 
 
 def archive_key(key):

@@ -1,6 +1,30 @@
+rule simulate_shard:
+    input:
+        source=source_files,
+        code=code_of_simulate,
+    output:
+        shard=f"{RESULTS}/{{run}}/shards/{{shard}}-of-{{shards}}.npz",
+    log:
+        f"{RESULTS}/{{run}}/logs/simulate_shard_{{shard}}-of-{{shards}}.log",
+    benchmark:
+        f"{RESULTS}/{{run}}/logs/simulate_shard_{{shard}}-of-{{shards}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="2h",
+    params:
+        settings=settings_of("data"),
+    shell:
+        "python -m flowpkg simulate --settings {params.settings:q} --shard {wildcards.shard} "
+        "--shards {wildcards.shards} --out {output.shard} > {log} 2>&1"
+
+
 rule prepare_data:
     input:
         source=source_files,
+        shards=shard_files,
         code=code_of_prepare,
     output:
         data=update(directory(f"{RESULTS}/{{run}}/data")),
@@ -15,8 +39,9 @@ rule prepare_data:
         runtime="30m",
     params:
         settings=settings_of("data", "training"),
+        shards=shards_option,
     shell:
-        "python -m flowpkg prepare --settings {params.settings:q} --out {output.data} > {log} 2>&1"
+        "python -m flowpkg prepare --settings {params.settings:q} {params.shards} --out {output.data} > {log} 2>&1"
 
 
 rule train_model:

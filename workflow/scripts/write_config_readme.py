@@ -59,6 +59,8 @@ METRICS = {
     "mean_error_sd": "mean of |posterior mean - exact mean| in exact standard deviations, with `mean_error_sd_se`; reference "
     "`mean_error_sd_reference`, what sampling alone gives a perfect posterior",
     "spread_ratio": "mean of posterior over exact standard deviation, with `spread_ratio_se`; `spread_ratio_min`, `spread_ratio_max` over parameters",
+    "contraction": "mean over parameters of 1 - posterior variance / prior variance, for a user's own simulator; 1 is everything learned; "
+    "`contraction_min` is that of the parameter least learned, with `contraction_min_se`",
     "observations": "observations behind the posterior diagnostics, each with `posterior_samples` samples",
     "samples_per_second": "posterior samples a second, compiled, all observations in one call; `sampling_seconds` (measured)",
     "train_seconds": "seconds of training, compilation included (measured, differs between runs)",
