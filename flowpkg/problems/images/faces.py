@@ -17,6 +17,7 @@ from flowpkg.problems.images.cat import draw_cats
 from flowpkg.problems.images.dog import draw_dogs
 from flowpkg.tables import write_table
 
+BATCH = 256
 DRAW = {"cat": draw_cats, "dog": draw_dogs, "ball": draw_balls}
 
 
@@ -41,6 +42,17 @@ def draw_faces(
         >>> images.shape, str(images.dtype), len(factors["fur"])
         ((2, 32, 32, 3), 'uint8', 2)
     """
+    # Few enough at once that their fields stay in the processor's cache; 16 pictures of 32 x 32.
+    at_once = max(1, 16 * 32 * 32 // size**2)
+    blocks = [list(indices[start : start + at_once]) for start in range(0, len(indices), at_once)]
+    drawn = [_draw_block(kind, size, seed, purpose, block) for block in blocks or [[]]]
+    values = {name: np.concatenate([factors[name] for _, factors in drawn]) for name in drawn[0][1]}
+    return np.concatenate([images for images, _ in drawn]), values
+
+
+def _draw_block(
+    kind: str, size: int, seed: int, purpose: str, indices: Sequence[int]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     factors = Factors(seed, (purpose, kind), indices)
     canvas = Canvas(len(factors), size)
     DRAW[kind](canvas, factors)
@@ -77,15 +89,11 @@ class Faces(ImageProblem):
     def batches(self, seed: int, sizes: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Draw `sizes[split]` pictures for each split, kinds in turn, and `sizes["anomaly"]` of each anomalous kind."""
         self._factors = []
-        # Fields that stay in the processor's cache; 16 pictures of 32 x 32.
-        at_once = max(1, 16 * 32 * 32 // self.shape[0] ** 2)
         for split in SPLITS:
             kinds = self.anomaly_kinds if split == "anomaly" else self.class_names
             count = sizes[split] * (len(kinds) if split == "anomaly" else 1)
-            # Blocks of whole turns, so that every kind is drawn many at a time.
-            block = at_once * max(1, len(kinds))
-            for start in range(0, count, block):
-                indices = np.arange(start, min(start + block, count))
+            for start in range(0, count, BATCH):
+                indices = np.arange(start, min(start + BATCH, count))
                 positions = indices % len(kinds)
                 images = np.empty((len(indices), *self.shape), np.uint8)
                 for position, kind in enumerate(kinds):

@@ -72,16 +72,16 @@ class Folder(ImageProblem):
     def batches(self, seed: int, sizes: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Decode every file that has a role, split by split, and tell what was skipped."""
         tree = open_tree(self.path)
-        table = self._listed(tree.names())
+        files = tree.names()
+        table = self._listed(files)
         rows_of = self._split(table, seed, sizes)
         used = sum(len(rows) for rows in rows_of.values())
         reader = ImageReader(self.shape, self.step, **self._limits, most_skipped=int(self.failed_fraction * used))
         position = table["position"].to_numpy()
-        row_of_name = {name: row for row, name in enumerate(table["file"])}
+        row_of_name = {name: row for row, name in enumerate(files)}
         for split, rows in rows_of.items():
             count = 0
-            names = table["file"].to_numpy()
-            for images, kept in reader.batches(tree, (names[row] for row in rows)):
+            for images, kept in reader.batches(tree, (files[row] for row in rows)):
                 found = [row_of_name[name] for name in kept]
                 table.loc[found, "row"] = range(count, count + len(found))
                 table.loc[found, "status"] = "used"
@@ -102,11 +102,15 @@ class Folder(ImageProblem):
         """Return a row for each file: its class, the split that its folder names, and the position of its class."""
         if not names:
             raise DataError(f"{self.path}: expected JPEG, PNG or WebP images; got none")
-        parts = [name.split("/") for name in names]
-        named = any(part[0] == "train" and len(part) > 1 for part in parts)
-        folders = [part[0] if named and len(part) > 1 and part[0] in SPLIT_FOLDERS else "" for part in parts]
-        below = [part[1:] if folder else part for part, folder in zip(parts, folders)]
-        classes = [part[0] if len(part) > 1 else "." for part in below]
+        named = any(name.startswith("train/") for name in names)
+        folders, classes = [], []
+        for name in names:
+            first, _, rest = name.partition("/")
+            folder = first if named and rest and first in SPLIT_FOLDERS else ""
+            below = rest if folder else name
+            # One string for each class, not one for each file.
+            classes.append(sys.intern(below.partition("/")[0] if "/" in below else "."))
+            folders.append(sys.intern(folder))
         found = sorted(set(classes))
         for key, wanted in (
             ("classes" if self.y_names else "normal", self.class_names),
