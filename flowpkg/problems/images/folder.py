@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from flowpkg.errors import DataError
+from flowpkg.files import atomic_path
 from flowpkg.problems.base import require
 from flowpkg.problems.images.base import SPLITS, ImageProblem, split_rows
 from flowpkg.problems.images.reading import MAX_PIXELS, MIN_SIDE, ImageReader, describe_skipped
 from flowpkg.problems.images.trees import open_tree
 from flowpkg.seeds import generator
-from flowpkg.tables import write_table
 
 VALIDATION = ("val", "valid", "validation")
 SPLIT_FOLDERS = ("train", *VALIDATION, "test")
@@ -67,29 +67,23 @@ class Folder(ImageProblem):
         self.path, self.failed_fraction = path, failed_fraction
         self.shape = (size, size, channels)
         self._limits = {"min_side": min_side, "max_pixels": max_pixels}
-        self._table = pd.DataFrame()
 
     def batches(self, seed: int, sizes: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Decode every file that has a role, split by split, and tell what was skipped."""
         tree = open_tree(self.path)
-        files = tree.names()
-        table = self._listed(files)
-        rows_of = self._split(table, seed, sizes)
+        listed = self._listed = _Listing(self, tree.names())
+        rows_of = listed.split(seed, sizes)
         used = sum(len(rows) for rows in rows_of.values())
         reader = ImageReader(self.shape, self.step, **self._limits, most_skipped=int(self.failed_fraction * used))
-        position = table["position"].to_numpy()
-        row_of_name = {name: row for row, name in enumerate(files)}
         for split, rows in rows_of.items():
-            count = 0
-            for images, kept in reader.batches(tree, (files[row] for row in rows)):
-                found = [row_of_name[name] for name in kept]
-                table.loc[found, "row"] = range(count, count + len(found))
-                table.loc[found, "status"] = "used"
+            # Files come back in the order in which they were asked for, less those that were skipped.
+            left, count = iter(rows), 0
+            for images, kept in reader.batches(tree, (listed.files[row] for row in rows)):
+                found = [next(row for row in left if listed.files[row] == name) for name in kept]
+                listed.place[found] = range(count, count + len(found))
                 count += len(found)
-                yield split, images, position[found]
-        for name, why in reader.skipped:
-            table.loc[row_of_name[name], ["status", "reason"]] = ["skipped", why]
-        self._table = table
+                yield split, images, listed.position[found]
+        listed.reasons = dict(reader.skipped)
         if reader.skipped:
             print(
                 f"prepare: skipped {len(reader.skipped)} of {used} images: {describe_skipped(reader.skipped)}",
@@ -98,68 +92,82 @@ class Folder(ImageProblem):
         if tree.ignored:
             print(f"prepare: {tree.ignored} files of {self.path} are not images by name; ignored", file=sys.stderr)
 
-    def _listed(self, names: list[str]) -> pd.DataFrame:
-        """Return a row for each file: its class, the split that its folder names, and the position of its class."""
-        if not names:
-            raise DataError(f"{self.path}: expected JPEG, PNG or WebP images; got none")
-        named = any(name.startswith("train/") for name in names)
-        folders, classes = [], []
-        for name in names:
+    def write_tables(self, folder: Path) -> None:
+        """Write `files.csv`: file, class, split, row in the split's array (-1 for none), status and reason."""
+        listed = self._listed
+        with atomic_path(folder / "files.csv") as path, open(path, "w", encoding="utf-8", newline="") as handle:
+            table = csv.writer(handle, lineterminator="\n")
+            table.writerow(["file", "class", "split", "row", "status", "reason"])
+            for row, name in enumerate(listed.files):
+                split = SPLITS[listed.split_of[row]] if listed.split_of[row] >= 0 else ""
+                reason = listed.reasons.get(name, "")
+                status = "skipped" if reason else "used" if split else "not used"
+                table.writerow([name, listed.classes[row], split, listed.place[row], status, reason])
+
+
+class _Listing:
+    """The files of a tree with their classes and splits; a few numbers each, since there may be millions.
+
+    Attributes:
+        files: names.
+        classes: class of each file.
+        position: position of its class among the classes or anomalies, -1 for none, `[n]`.
+        split_of: position of its split in `SPLITS`, -1 for none, `[n]`.
+        place: row in its split's array, -1 until it has been read, `[n]`.
+        reasons: why a file was skipped.
+    """
+
+    def __init__(self, problem: Folder, files: list[str]) -> None:
+        if not files:
+            raise DataError(f"{problem.path}: expected JPEG, PNG or WebP images; got none")
+        self.files, self.classes, folders = files, [], []
+        named = any(name.startswith("train/") for name in files)
+        for name in files:
             first, _, rest = name.partition("/")
             folder = first if named and rest and first in SPLIT_FOLDERS else ""
             below = rest if folder else name
             # One string for each class, not one for each file.
-            classes.append(sys.intern(below.partition("/")[0] if "/" in below else "."))
+            self.classes.append(sys.intern(below.partition("/")[0] if "/" in below else "."))
             folders.append(sys.intern(folder))
-        found = sorted(set(classes))
-        for key, wanted in (
-            ("classes" if self.y_names else "normal", self.class_names),
-            ("anomalies", self.anomaly_kinds),
-        ):
+        found = sorted(set(self.classes))
+        normal, odd = problem.class_names, problem.anomaly_kinds
+        for key, wanted in (("classes" if problem.y_names else "normal", normal), ("anomalies", odd)):
             for name in wanted:
                 if name not in found:
                     raise DataError(
-                        f"{self.path}: problem.{key}: expected class folders among {', '.join(found)}; got {name}"
+                        f"{problem.path}: problem.{key}: expected class folders among {', '.join(found)}; got {name}"
                     )
-        normal = self.class_names or [name for name in found if name not in self.anomaly_kinds]
-        place = {name: k for k, name in enumerate(normal)} | {name: k for k, name in enumerate(self.anomaly_kinds)}
-        return pd.DataFrame(
-            {
-                "file": names,
-                "class": classes,
-                "split": folders,
-                "row": -1,
-                "status": "not used",
-                "reason": "",
-                "position": [place.get(name, -1) for name in classes],
-                "anomaly": [name in self.anomaly_kinds for name in classes],
-            }
-        )
+        normal = normal or [name for name in found if name not in odd]
+        role = {name: k for k, name in enumerate(normal)} | {name: k for k, name in enumerate(odd)}
+        self.position = np.array([role.get(name, -1) for name in self.classes], np.int32)
+        codes = {name: k for k, name in enumerate(found)}
+        self._class = np.array([codes[name] for name in self.classes], np.int32)
+        self._odd = np.isin(self._class, [codes[name] for name in odd])
+        names = ("", *SPLIT_FOLDERS)
+        self._folder = np.array([names.index(folder) for folder in folders], np.int8)
+        self.split_of = np.full(len(files), -1, np.int8)
+        self.place = np.full(len(files), -1, np.int64)
+        self.reasons: dict[str, str] = {}
 
-    def _split(self, table: pd.DataFrame, seed: int, sizes: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Set the split of every row that has a role, and return their rows in shuffled order."""
-        folder, place = table["split"].to_numpy(), table["position"].to_numpy()
-        odd = table["anomaly"].to_numpy()
-        normal = (place >= 0) & ~odd
+    def split(self, seed: int, sizes: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Set the split of every file that has a role, and return their rows in shuffled order."""
+        normal = (self.position >= 0) & ~self._odd
+        train, checked, test = (
+            normal & np.isin(self._folder, [SPLIT_FOLDERS.index(name) + 1 for name in names])
+            for names in (("train",), VALIDATION, ("test",))
+        )
         shares = [sizes["validation_fraction"], sizes["test_fraction"]]
-        fixed = {"test": np.zeros(len(table), bool), "validation": np.zeros(len(table), bool)}
-        if (folder == "train").any():
-            checked = np.isin(folder, VALIDATION)
-            fixed["test" if not (normal & (folder == "test")).any() else "validation"] = normal & checked
-            fixed["test"] |= normal & (folder == "test")
-            shares = [0.0 if fixed[name].any() else share for name, share in zip(("validation", "test"), shares)]
+        fixed = {"validation": np.zeros_like(test), "test": np.zeros_like(test)}
+        if train.any():
+            fixed = {"validation": checked, "test": test} if test.any() else {**fixed, "test": checked}
+            shares = [0.0 if fixed[name].any() else share for name, share in zip(fixed, shares)]
         rest = np.flatnonzero(normal & ~fixed["test"] & ~fixed["validation"])
-        cut = split_rows(table["class"].to_numpy()[rest], seed, *shares)
+        cut = split_rows(self._class[rest], seed, *shares)
         rng = generator(seed, "image folder order")
         rows = {name: rest[cut[name]] for name in SPLITS[:3]}
         for name, chosen in fixed.items():
             rows[name] = np.concatenate([rows[name], rng.permutation(np.flatnonzero(chosen))])
-        rows["anomaly"] = rng.permutation(np.flatnonzero(odd))
-        table["split"] = ""
-        for name, chosen in rows.items():
-            table.loc[chosen, "split"] = name
+        rows["anomaly"] = rng.permutation(np.flatnonzero(self._odd))
+        for code, name in enumerate(SPLITS):
+            self.split_of[rows[name]] = code
         return rows
-
-    def write_tables(self, folder: Path) -> None:
-        """Write `files.csv`: file, class, split, row in the split's array (-1 for none), status and reason."""
-        write_table(folder / "files.csv", self._table[["file", "class", "split", "row", "status", "reason"]])
