@@ -36,6 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
             metavar="N",
             help="threads of one operation (default: TensorFlow's choice)",
         )
+        command.add_argument(
+            "--gpus", type=int, metavar="N", help="GPUs to expect; 0 uses none (default: those that there are)"
+        )
 
     def with_new_data(command: argparse.ArgumentParser) -> None:
         command.add_argument("--data", metavar="FILE", help="CSV, Parquet or NPZ file, for a model of a table")

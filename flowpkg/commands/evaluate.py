@@ -26,7 +26,13 @@ MEASURED_KEYS = (
 
 
 def evaluate(
-    settings: dict[str, Any], data: str | Path, model: str | Path, out: str | Path, *, threads: int = 0
+    settings: dict[str, Any],
+    data: str | Path,
+    model: str | Path,
+    out: str | Path,
+    *,
+    threads: int = 0,
+    gpus: int | None = None,
 ) -> None:
     """Write `metrics.json`, `arrays.npz` and `provenance.json` into a folder.
 
@@ -36,11 +42,12 @@ def evaluate(
         model: folder of `flowpkg train`.
         out: folder of the evaluation; replaced as a whole at the end.
         threads: threads of one TensorFlow operation; 0 for TensorFlow's choice.
+        gpus: 0 hides GPUs, another number is expected; None uses what there is.
 
     Raises:
         ModelError: the model is damaged or does not fit the data.
     """
-    set_up_tensorflow(threads)
+    set_up_tensorflow(threads, gpus)
     from flowpkg.model import FlowModel
 
     flow = FlowModel.load(model)

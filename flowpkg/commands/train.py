@@ -22,7 +22,13 @@ from flowpkg.tensorflow_setup import set_up_tensorflow
 
 
 def train(
-    settings: dict[str, Any], data: str | Path, out: str | Path, *, checkpoints: str | Path | None, threads: int = 0
+    settings: dict[str, Any],
+    data: str | Path,
+    out: str | Path,
+    *,
+    checkpoints: str | Path | None,
+    threads: int = 0,
+    gpus: int | None = None,
 ) -> None:
     """Train and write `weights.npz`, `architecture.json`, `history.csv`, `training.json`, `training_scores.npz`.
 
@@ -32,11 +38,12 @@ def train(
         out: folder of the model; replaced as a whole at the end.
         checkpoints: folder for checkpoints, resumed from if it fits and removed at the end; None for none.
         threads: threads of one TensorFlow operation; 0 for TensorFlow's choice.
+        gpus: 0 hides GPUs, another number is expected; None uses what there is.
 
     Raises:
         DivergenceError: the loss became non-finite; earlier results stay.
     """
-    set_up_tensorflow(threads)
+    set_up_tensorflow(threads, gpus)
     from flowpkg.devices import training_strategy
     from flowpkg.flows import build_flow
     from flowpkg.training import Trainer, write_history

@@ -155,7 +155,31 @@ def test_dry_run_of_every_shipped_config(name, tmp_path):
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     config["results"] = str(tmp_path / "results")
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
-    assert planned(tmp_path / "c.yaml")["train_model"] == len(config["runs"])
+    jobs = planned(tmp_path / "c.yaml")
+    assert jobs.get("train_model", 0) + jobs.get("train_heavy_model", 0) == len(config["runs"])
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_dry_run_of_a_profile(profile, tmp_path):
+    config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    config["runs"] = {
+        "moons": config["runs"]["moons"],
+        "large": config["runs"]["moons"] | {"flow": {"hidden": [2048] * 8}},
+    }
+    config["runs"]["large"] = config["runs"]["large"] | {"training": {"steps": 10000}}
+    config["comparisons"] = {}
+    config["results"] = "results/dry-run"
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    options = ["--workflow-profile", f"workflow/profiles/{profile}"]
+    text = snakemake(tmp_path / "c.yaml", "--dry-run", *options)
+    # The heavy training, and nothing else, goes where the GPUs are.
+    heavy = text.split("rule train_heavy_model:")[1].split("rule ")[0]
+    light = text.split("rule train_model:")[1].split("rule ")[0]
+    if profile == "default":
+        assert "slurm_partition" not in text
+    if profile == "slurm":
+        assert "gpu=1" in heavy and "gpu=0" in light
+        assert "slurm_partition=gpu" in heavy and "slurm_partition=cpu" in light
 
 
 def test_lint(smoke):

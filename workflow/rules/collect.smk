@@ -16,8 +16,8 @@ rule collect_metrics:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
     params:
         folders=lambda wildcards, input: [
             os.path.dirname(path) for path in input.metrics
@@ -30,7 +30,7 @@ rule collect_metrics:
 rule compare_runs:
     input:
         metrics=compared,
-        style=CONFIG["style"],
+        style=local(CONFIG["style"]),
         code=modules_behind("flowpkg.commands.compare"),
     output:
         table=f"{RESULTS}/comparisons/{{comparison}}.csv",
@@ -46,8 +46,8 @@ rule compare_runs:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
     params:
         columns=comparison_columns,
         folders=lambda wildcards, input: [

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -67,6 +68,37 @@ wildcard_constraints:
     archive="[A-Za-z0-9][A-Za-z0-9_-]*",
 
 
+# Seen here and not asked for where there is none; jobs that are sent elsewhere get theirs from a profile.
+LOCAL_GPUS = min(1, len(list(Path("/dev").glob("nvidia[0-9]*"))))
+
+
+def scaled(amount):
+    """A resource that doubles with each attempt: a job killed for its memory or time comes back with more."""
+
+    def of_attempt(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    return of_attempt
+
+
+def is_heavy(run):
+    """Whether training a run would keep a processor busy for long: images, or 1e14 operations of its networks."""
+    flow, training = run["flow"], run["training"]
+    products = flow["layers"] * sum(a * b for a, b in pairwise(flow["hidden"]))
+    return (
+        run["application"].startswith("image_")
+        or 6 * training["steps"] * training["batch_size"] * products > 1e14
+    )
+
+
+heavy_runs = [name for name, run in RUNS.items() if is_heavy(run)]
+
+
+def one_of(names):
+    """A pattern that matches these names and, where there are none, nothing."""
+    return "|".join(sorted(names)) or "(?!)"
+
+
 def figures_of(run):
     return load_application(RUNS[run]["application"]).figures(RUNS[run])
 
@@ -107,7 +139,8 @@ def modules_behind(*roots):
         path = package.joinpath(*name.split(".")[1:])
         found = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         files.append(os.path.relpath(found))
-    return files
+    # Where results live in a bucket, the library still comes from the working copy.
+    return [local(file) for file in files]
 
 
 def code_of_prepare(wildcards):

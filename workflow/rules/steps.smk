@@ -35,8 +35,8 @@ rule prepare_data:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime="30m",
+        mem_mb=scaled(2000),
+        runtime=scaled(30),
     params:
         settings=settings_of("data", "training"),
         shards=shards_option,
@@ -58,20 +58,33 @@ rule train_model:
         f"{RESULTS}/{{run}}/logs/train_model.log",
     benchmark:
         f"{RESULTS}/{{run}}/logs/train_model.benchmark.tsv"
+    wildcard_constraints:
+        run=one_of(set(RUNS) - set(heavy_runs)),
     conda:
         "../../environment.yml"
     # One thread: independent runs then share the cores, and results do not depend on how many there are.
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="4h",
+        mem_mb=scaled(4000),
+        runtime=scaled(240),
+        gpu=0,
     params:
         settings=settings_of("data", "flow", "training"),
         out=subpath(output.weights, parent=True),
         checkpoints=f"{RESULTS}/{{run}}/checkpoints",
     shell:
         "python -m flowpkg train --settings {params.settings:q} --data {input.data} --out {params.out} "
-        "--checkpoints {params.checkpoints} --threads {threads} > {log} 2>&1"
+        "--checkpoints {params.checkpoints} --threads {threads} --gpus {resources.gpu} > {log} 2>&1"
+
+
+# The same step for runs that a processor would take long over: profiles send it to GPU nodes.
+use rule train_model as train_heavy_model with:
+    wildcard_constraints:
+        run=one_of(heavy_runs),
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(1440),
+        gpu=LOCAL_GPUS,
 
 
 rule evaluate_model:
@@ -95,15 +108,16 @@ rule evaluate_model:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+        gpu=0,
     params:
         settings=settings_of("data", "flow", "training", "evaluation"),
         model=subpath(input.weights, parent=True),
         out=subpath(output.metrics, parent=True),
     shell:
         "python -m flowpkg evaluate --settings {params.settings:q} --data {input.data} --model {params.model} "
-        "--out {params.out} --threads {threads} > {log} 2>&1"
+        "--out {params.out} --threads {threads} --gpus {resources.gpu} > {log} 2>&1"
 
 
 rule draw_figure:
@@ -112,7 +126,7 @@ rule draw_figure:
         arrays=f"{RESULTS}/{{run}}/evaluation/arrays.npz",
         provenance=f"{RESULTS}/{{run}}/evaluation/provenance.json",
         history=f"{RESULTS}/{{run}}/model/history.csv",
-        style=CONFIG["style"],
+        style=local(CONFIG["style"]),
         code=code_of_draw,
     output:
         png=report(
@@ -128,8 +142,8 @@ rule draw_figure:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
     params:
         settings=draw_settings,
         evaluation=subpath(input.metrics, parent=True),
@@ -160,8 +174,8 @@ rule draw_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
     params:
         settings=draw_settings,
         evaluation=subpath(input.metrics, parent=True),
