@@ -138,14 +138,19 @@ class ConvolutionalConditioner(tf.Module):
         value = tf.cast(images, dtype)
         last = len(self.kernels) - 1
         for index, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            value = convolve(value, tf.cast(kernel, dtype)) + tf.cast(bias, dtype)
+            if index == last:
+                # The gain on the kernel, which is small, instead of on the images.
+                gain = tf.exp(3.0 * self.log_gain)
+                kernel, bias = kernel * gain, bias * gain
+            # bias_add, not +, is what TensorFlow fuses with the convolution and the activation.
+            value = tf.nn.bias_add(convolve(value, tf.cast(kernel, dtype)), tf.cast(bias, dtype))
             if index == 0 and self.context_dim:
                 if context is None:
                     raise SettingsError(f"{self.name}: expected a context of width {self.context_dim}; got none")
                 value += tf.cast(tf.matmul(context, self.context_kernel), dtype)[:, None, None, :]
             if index < last:
                 value = self.activation(value)
-        return tf.cast(value, images.dtype) * tf.exp(3.0 * self.log_gain)
+        return tf.cast(value, images.dtype)
 
     def flops(self, height: int, width: int) -> int:
         """Floating-point operations of the convolutions for one image of this size."""
@@ -153,5 +158,13 @@ class ConvolutionalConditioner(tf.Module):
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Return the convolution of `[b, H, W, C]` with `[k, k, C, D]`, zeros outside the image."""
+    """Return the convolution of `[b, H, W, C]` with `[k, k, C, D]`, zeros outside the image.
+
+    For k = 1 as a matrix product, which is faster on CPU for small images. (A 3 x 3 convolution as a product of
+    shifted copies was measured to be 2 to 20 times slower than oneDNN's.)
+    """
+    if kernel.shape[0] == 1:
+        shape = tf.shape(images)
+        flat = tf.matmul(tf.reshape(images, [-1, images.shape[-1]]), kernel[0, 0])
+        return tf.reshape(flat, tf.concat([shape[:-1], [kernel.shape[-1]]], axis=0))
     return tf.nn.conv2d(images, kernel, strides=1, padding="SAME")

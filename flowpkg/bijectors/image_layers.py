@@ -268,7 +268,8 @@ class GlowStep(ImageBijector):
     def image_inverse(self, x, context=None):
         matrix = tf.transpose(self.mixing.matrix() * tf.exp(-self.actnorm.log_scale))
         shift = tf.matmul(self.actnorm.loc[None, :], matrix)
-        z, log_det = self.coupling.image_inverse(at_every_pixel(x, matrix) - shift, context)
+        mixed = tf.nn.bias_add(at_every_pixel(x, matrix), -shift[0])
+        z, log_det = self.coupling.image_inverse(mixed, context)
         return z, log_det + self.mixing.log_det() + self.actnorm.log_det()
 
     def flops(self):
