@@ -79,6 +79,13 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, metavar="DIR", help="folder for metrics and arrays")
     with_threads(command)
 
+    command = add("reference", "draw reference posteriors by Markov chain Monte Carlo")
+    with_settings(command)
+    command.add_argument("--data", required=True, metavar="DIR", help="folder of flowpkg prepare")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder for samples and report")
+    command.add_argument("--cache", metavar="DIR", help="folder of references kept by their content")
+    with_threads(command)
+
     command = add("draw", "draw one figure from an evaluation")
     with_settings(command)
     command.add_argument("--figure", required=True, metavar="NAME", help="name of the figure")
@@ -199,6 +206,8 @@ def run(arguments: argparse.Namespace) -> None:
         options.setdefault("checkpoints", None)
     elif arguments.command == "evaluate":
         from flowpkg.commands.evaluate import evaluate as function
+    elif arguments.command == "reference":
+        from flowpkg.commands.reference import reference as function
     elif arguments.command == "draw":
         from flowpkg.commands.draw import draw as function
     elif arguments.command == "collect":

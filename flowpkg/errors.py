@@ -19,3 +19,7 @@ class ModelError(UserError):
 
 class DivergenceError(UserError):
     """Training met a loss that is not a finite number."""
+
+
+class ConvergenceError(UserError):
+    """The chains of a reference posterior have not converged."""

@@ -1,0 +1,1 @@
+"""Reference posteriors by Markov chain Monte Carlo, for problems that have no closed form."""
