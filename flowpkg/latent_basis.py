@@ -9,7 +9,7 @@ import numpy as np
 
 from flowpkg.errors import DataError, SettingsError
 
-BANDS = (8, 32, 128)  # components at which bands of the latent statistics end
+BANDS = (16, 64)  # components at which bands of the latent statistics end
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class LatentBasis:
         """Return statistics of latents `[n, N]` that a standard normal latent has near known values.
 
         Mean, log mean square and log mean fourth power of z; log mean square of the components in each band
-        (up to 8, 32, 128 and all), and of what no component covers. One value each, `[n, s]`.
+        (up to 16, 64 and all), and of what no component covers. One value each, `[n, s]`.
         """
         latent = np.asarray(latent, np.float64)
         components = self.components(latent)

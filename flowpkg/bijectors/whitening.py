@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from flowpkg.bijectors.base import FlowBijector
 
+PRIOR_COUNT = 200  # validation images that the training variance of a direction is worth
+
 
 class LatentWhitening(FlowBijector):
     """Affine map that gives latents zero mean and, as far as data can tell, unit covariance.
@@ -40,9 +42,10 @@ class LatentWhitening(FlowBijector):
     def fit(self, latents: np.ndarray, validation: np.ndarray) -> float:
         """Fit on latents of training data; which directions count is decided on those of validation data.
 
-        The directions are principal components of the standardised latents. Scaling one to its variance on
-        training data changes the mean log-density of validation latents by a closed formula; only directions
-        that gain are kept, so that those which merely fit few training images are not.
+        The directions are the leading principal components of the standardised latents, widest first. Along
+        directions fitted to few images the training variance is too large, so the variance is taken from
+        validation latents, with the training one as 200 more. Scaling a direction to it changes the mean
+        log-density of validation latents by a closed formula; only directions that gain are kept.
 
         Args:
             latents: `[n, N]`.
@@ -58,6 +61,7 @@ class LatentWhitening(FlowBijector):
         gain = 0.5 * float(np.mean(np.sum(validation**2 - held**2, axis=1))) - float(np.log(scale).sum())
         basis, variance = _principal(train, self.components)
         square = np.mean((held @ basis) ** 2, axis=0)
+        variance = (len(held) * square + PRIOR_COUNT * variance) / (len(held) + PRIOR_COUNT)
         # log N(c; 0, variance) - log N(c; 0, 1) of the coordinate c along each direction.
         each = 0.5 * square * (1.0 - 1.0 / variance) - 0.5 * np.log(variance)
         kept = each > 0
@@ -99,8 +103,7 @@ def _principal(values: np.ndarray, components: int) -> tuple[np.ndarray, np.ndar
         return np.zeros((values.shape[1], 0)), np.ones(0)
     if values.shape[1] <= 4096:
         variance, vectors = np.linalg.eigh(values.T @ values / len(values))
-        chosen = np.argsort(-np.abs(np.log(np.maximum(variance, 1e-6))), kind="stable")[:components]
-        return vectors[:, chosen], np.maximum(variance[chosen], 1e-6)
+        return vectors[:, ::-1][:, :components], np.maximum(variance[::-1][:components], 1e-6)
     from sklearn.utils.extmath import randomized_svd
 
     _, singular, rows = randomized_svd(values, components, random_state=0)

@@ -55,7 +55,7 @@ def sample(
         raise SettingsError(f"sample: expected --label from 0 to {flow.known_dim - 1}; got {label}")
     if not pca and (components is not None or covariance_scale is not None):
         raise SettingsError("sample: expected --pca with --components and --covariance-scale; got none")
-    if getattr(flow, "image_shape", None) is not None:
+    if flow.image_shape is not None:
         from flowpkg.commands.images import sample_images
 
         more = {} if covariance_scale is None else {"covariance_scale": covariance_scale}
@@ -116,7 +116,7 @@ def _one_source(command: str, data: str | Path | None, images: str | Path | None
 
 
 def _no_images(flow, model: str | Path) -> None:
-    if getattr(flow, "image_shape", None) is not None:
+    if flow.image_shape is not None:
         raise ModelError(f"{model}: expected a model of a table; got one of images (use --images)")
 
 

@@ -24,7 +24,7 @@ SHEET = 40  # images on a contact sheet
 
 
 def _fitted(model: str | Path, flow) -> dict[str, np.ndarray]:
-    if getattr(flow, "image_shape", None) is None:
+    if flow.image_shape is None:
         raise ModelError(f"{model}: expected a model of images; got one of a table (use --data)")
     return read_arrays(Path(model) / "training_scores.npz")
 

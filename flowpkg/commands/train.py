@@ -98,13 +98,17 @@ def train(
         seed=seed,
         checkpoints=checkpoints,
         strategy=strategy,
-        augment=_augmentation(settings["data"]) if images else None,
+        augment=_augmentation(settings["data"], level_step) if images else None,
     ).fit()
     gain = fit_whitening(model, train_data, validation_data)
     with atomic_directory(out) as folder:
         model.save(folder)
         write_history(folder / "history.csv", result.history)
-        write_arrays(folder / "training_scores.npz", _scores(model, train_data, settings["seed"]))
+        if images:
+            scores = _image_scores(model, splits, settings, level_step)
+        else:
+            scores = _scores(model, train_data, seed)
+        write_arrays(folder / "training_scores.npz", scores)
         report = {key: value for key, value in vars(result).items() if key != "history"}
         if images:
             # Bits per dimension of validation images before whitening are those of best_validation_loss.
@@ -125,28 +129,28 @@ def train(
     )
 
 
-def _augmentation(settings: dict[str, Any]):
+def _augmentation(settings: dict[str, Any], step: int):
     """Return the function of `data.augment` on images and a seed, or None if everything is off."""
     options = settings.get("augment")
     if not options or not any(options.values()):
         return None
     from flowpkg.augmentation import augment
 
-    return lambda images, seed: augment(images, options, seed)
+    return lambda images, seed: augment(images, options, seed, step=step)
 
 
 def _scores(model, data, seed: int) -> dict[str, np.ndarray]:
     """Return what new data are compared with: quantiles of log-densities, and the range of y where there is one."""
     from flowpkg.training_data import log_probs
 
-    log_prob = log_probs(model, data, 2000 if data.images else 100_000)
+    log_prob = log_probs(model, data, 100_000)
     levels = np.linspace(0.0, 1.0, 1001)
     if not model.known_dim:
         return {"log_prob_quantiles": np.quantile(log_prob.astype(np.float64), levels)}
     y = np.asarray(data.known[:100_000], np.float64)
     if set(np.unique(y[:1000])) <= {0.0, 1.0}:
         # Labels: what counts is how likely x is under any of them.
-        x = data.floats(slice(0, 2000 if data.images else 20_000))[0][:, : model.partition.x]
+        x = data.floats(slice(0, 20_000))[0][:, : model.partition.x]
         scores = logsumexp(model.label_log_prob(x, draws=16, seed=(seed, 7)) + np.log(y.mean(axis=0)), axis=1)
         return {"log_prob_quantiles": np.quantile(scores, levels), "priors": y.mean(axis=0)}
     mean, covariance = y.mean(axis=0), np.cov(y, rowvar=False).reshape(y.shape[1], -1)
@@ -160,3 +164,24 @@ def _scores(model, data, seed: int) -> dict[str, np.ndarray]:
         "y_low": y.min(axis=0),
         "y_high": y.max(axis=0),
     }
+
+
+def _image_scores(model, splits, settings: dict[str, Any], step: int) -> dict[str, np.ndarray]:
+    """Return what new images are compared with, see `fit_scores`."""
+    from flowpkg.image_statistics import fit_scores
+
+    labels = {}
+    if "y" in splits["train"]:
+        labels = {
+            "priors": np.asarray(splits["train"]["y"], np.float64).mean(axis=0),
+            "validation_label": np.asarray(splits["validation"]["y"]).argmax(axis=1),
+        }
+    return fit_scores(
+        model,
+        splits["train"]["x"],
+        splits["validation"]["x"],
+        seed=settings["seed"],
+        step=step,
+        components=settings["training"]["latent_components"],
+        **labels,
+    )
