@@ -57,7 +57,7 @@ def test_no_gradient_of_the_latent_loss_passes_through_y():
     job = trainer(objective="mmd", mmd={"weight_y": 0.0, "weight_z": 1.0, "weight_x": 0.0})
     randomise(job.model)
     model = job.model
-    inputs, known = tf.constant(job.train.inputs[:50]), tf.constant(job.train.known[:50])
+    inputs, known = (tf.constant(part[:50], model.dtype) for part in (job.train.inputs, job.train.known))
     # A shift of y_out alone: its gradient must vanish, that of z must not.
     shift = tf.Variable(np.zeros(4), dtype=tf.float32)
     inverse = model.bijector.inverse_and_log_det
