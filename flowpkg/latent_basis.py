@@ -114,13 +114,17 @@ class LatentBasis:
     def statistics(self, latent: np.ndarray) -> np.ndarray:
         """Return statistics of latents `[n, N]` that a standard normal latent has near known values.
 
-        Mean, log mean square and log mean fourth power of z; log mean square of the components in each band
-        (up to 16, 64 and all), and of what no component covers. One value each, `[n, s]`.
+        Mean, log mean square and log mean fourth power of z; log mean square of its first quarter, second
+        quarter and second half, which are the scales of a multi-scale flow of three levels; log mean square of
+        the components in each band (up to 16, 64 and all), and of what no component covers. One value each,
+        `[n, s]`.
         """
         latent = np.asarray(latent, np.float64)
         components = self.components(latent)
         square = latent**2
         columns = [latent.mean(axis=1), np.log(square.mean(axis=1)), np.log((square**2).mean(axis=1))]
+        scales = [0, latent.shape[1] // 4, latent.shape[1] // 2, latent.shape[1]]
+        columns += [np.log(square[:, a:b].mean(axis=1)) for a, b in zip(scales[:-1], scales[1:], strict=True)]
         ends = [0, *(end for end in BANDS if end < self.count), self.count]
         columns += [np.log((components[:, a:b] ** 2).mean(axis=1)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
         if self.count < latent.shape[1]:
