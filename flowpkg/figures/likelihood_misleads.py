@@ -1,6 +1,7 @@
 """Where raw likelihood alone misleads, and a score that does not."""
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 from flowpkg.figures.image_panels import SCORE_NAMES, group_histogram, kind_colour, show_images
 from flowpkg.figures.style import ROLES, WIDTH
@@ -34,5 +35,8 @@ def draw(evaluation, options):
         ax.set_title(f"AUROC {area:.3f} [{low:.3f}, {high:.3f}]", fontsize=9)
         unit = " (bits per dimension)" if name == "nll" else ""
         ax.set(xlabel=f"{SCORE_NAMES[name]}{unit}\nlarger is more anomalous", ylabel="images (%)")
+        # Room for the legend above the bars.
+        ax.set_ylim(top=1.4 * ax.get_ylim()[1])
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.legend(fontsize=7)
     return figure

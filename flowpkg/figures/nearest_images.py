@@ -32,5 +32,7 @@ def draw(evaluation, options):
         xlabel="distance to the nearest training image (pixels of 0 to 1; end bins hold all beyond)",
         ylabel="images (%)",
     )
+    # Room for the legend above the bars.
+    ax.set_ylim(top=1.5 * ax.get_ylim()[1])
     ax.legend(title=f"ratio of means {ratio:.2f} ± {error:.2f}")
     return figure
