@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from flowpkg.bijectors import LinearContext, OrthogonalMixing, Permutation, Sequential, Standardise, initialise_layers
+from flowpkg.bijectors import (
+    LinearContext,
+    Logarithm,
+    OrthogonalMixing,
+    Permutation,
+    Sequential,
+    Standardise,
+    initialise_layers,
+)
 from flowpkg.errors import SettingsError
 from flowpkg.flow_parts import coupling_layers
 from flowpkg.image_flows import build_glow, build_image_coupling
@@ -32,7 +40,7 @@ def build_coupling_flow(
 ) -> FlowModel:
     """Build standardisation followed by `layers` couplings that take turns in which part they transform.
 
-        x -> standardise -> [mixing] -> coupling -> [actnorm] -> [mixing] -> coupling -> ... -> z
+        x -> [logarithm] -> standardise -> [mixing] -> coupling -> [actnorm] -> [mixing] -> coupling -> ... -> z
 
     Args:
         settings: the `flow` section of a run, complete (see config/README.md).
@@ -48,7 +56,7 @@ def build_coupling_flow(
 
     Raises:
         SettingsError: a name in `settings` is unknown.
-        DataError: the standardisation cannot be fitted (a constant column).
+        DataError: the standardisation cannot be fitted (a constant column), or a logarithm of numbers of both signs.
     """
     if image_shape:
         raise SettingsError("flow.name: expected glow or image_coupling for images; got coupling")
@@ -56,17 +64,28 @@ def build_coupling_flow(
     dim = partition.dim
     rng = generator(seed, "initial weights")
     columns = [*names, *(f"e{index + 1}" for index in range(partition.e))] if names else None
+    known_dim = partition.y or context_dim
+    logs, logs_y, raw_inputs, raw_known = [], [], training_inputs, training_known
+    if settings.get("log_x"):
+        layer, training_inputs = _logarithm(training_inputs, dim, partition.x, columns, dtype)
+        logs = [layer]
+    if settings.get("log_y") and known_dim:
+        layer, training_known = _logarithm(training_known, known_dim, known_dim, y_names, dtype)
+        logs_y = [layer]
     if training_inputs is None:
-        layers = [Standardise(np.zeros(dim), np.eye(dim), dtype=dtype)]
+        standardise = Standardise(np.zeros(dim), np.eye(dim), dtype=dtype)
     else:
-        layers = [Standardise.fit(training_inputs, settings["standardise"], names=columns, dtype=dtype)]
+        standardise = Standardise.fit(training_inputs, settings["standardise"], names=columns, dtype=dtype)
+    layers = [standardise]
     if settings["linear_start"] and settings["mixing"] == "permutation":
         raise SettingsError("flow.linear_start: expected flow.mixing none or orthogonal; got permutation")
     standardise_y = None
-    if training_known is not None and (partition.y or context_dim):
+    if training_known is not None and known_dim:
         standardise_y = Standardise.fit(
             training_known, settings["standardise_y"], names=y_names, dtype=dtype, name="standardise_y"
         )
+    elif logs_y:
+        standardise_y = Standardise(np.zeros(known_dim), np.eye(known_dim), dtype=dtype, name="standardise_y")
     if settings["linear_start"] and partition.y:
         layers.append(_linear_start(layers[0], standardise_y, training_inputs, training_known, partition, rng, dtype))
     if settings["linear_start"] and context_dim:
@@ -89,22 +108,32 @@ def build_coupling_flow(
         layers.append(_undo_mixing(layers, dtype))
     model = FlowModel(
         partition,
-        Sequential(layers, dtype=dtype),
+        Sequential([*logs, *layers], dtype=dtype),
         settings=settings,
         names=names,
         sigma_y=settings["sigma_y"],
         learn_sigma_y=settings["learn_sigma_y"],
         context_dim=context_dim,
-        standardise_y=standardise_y,
+        standardise_y=Sequential([*logs_y, standardise_y], dtype=dtype) if logs_y else standardise_y,
         y_names=y_names,
         problem=problem,
     )
     if training_inputs is not None and settings["actnorm"]:
         known = None
         if context_dim:
-            known = model.standardised(tf.constant(training_known[:4096], dtype))
-        initialise_layers(layers, tf.constant(training_inputs[:4096], dtype), known)
+            known = model.standardised(tf.constant(raw_known[:4096], dtype))
+        initialise_layers(model.bijector.layers, tf.constant(raw_inputs[:4096], dtype), known)
     return model
+
+
+def _logarithm(data, width: int, columns: int, names, dtype) -> tuple[Logarithm, np.ndarray | None]:
+    """Return the logarithm of the first columns of training data, and the data as it leaves them."""
+    if data is None:
+        return Logarithm(np.zeros(width), dtype=dtype), None
+    layer = Logarithm.fit(data, columns, names=names, dtype=dtype)
+    logged = np.array(data, np.float64)
+    logged[:, :columns] = np.log(np.abs(logged[:, :columns]))
+    return layer, logged
 
 
 def _linear_start(standardise, standardise_y, inputs, known, partition, rng, dtype) -> OrthogonalMixing:

@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 from scipy.special import logsumexp, softmax
 
 from flowpkg.bijectors import Sequential, Standardise
+from flowpkg.bijectors.base import times
 from flowpkg.errors import DataError, ModelError, SettingsError
 from flowpkg.files import sha256_of, write_arrays, write_json
 from flowpkg.model_files import FORMAT, FORMAT_VERSION, read_model_files
@@ -76,7 +77,7 @@ class FlowModel(tf.Module):
         sigma_y: float = 0.1,
         learn_sigma_y: bool = False,
         context_dim: int = 0,
-        standardise_y: Standardise | None = None,
+        standardise_y: Standardise | Sequential | None = None,
         y_names: list[str] | None = None,
         problem: Mapping[str, Any] | None = None,
         image_shape: tuple[int, int, int] | None = None,
@@ -231,6 +232,12 @@ class FlowModel(tf.Module):
         """Return t(y) of `[n, dim y]`; plain ops."""
         return self.standardise_y.inverse_and_log_det(known)[0] if self.known_dim else known
 
+    def perturbed(self, known: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Return `[n, dim y]` with noise added in standardised units; plain ops."""
+        if isinstance(self.standardise_y, Standardise):
+            return known + times(noise, self.standardise_y.scale)
+        return self.standardise_y.forward_and_log_det(self.standardised(known) + noise)[0]
+
     def sample(self, n: int, *, temperature: float = 1.0, y=None, seed=(0, 0)) -> Inputs:
         """Draw inputs by decoding normal latents: exact draws from the density that `log_prob` gives.
 
@@ -278,9 +285,10 @@ class FlowModel(tf.Module):
         if not self.known_dim:
             raise ModelError("posterior: expected a model that knows a y; got one without")
         y = self._known(y).numpy()
-        bad = np.flatnonzero(~np.isfinite(y).all(axis=1))
+        bad = np.flatnonzero(~np.isfinite(self.standardised(tf.constant(y))).all(axis=1))
         if bad.size:
-            raise DataError(f"y: expected finite numbers; got NaN or infinity in row {bad[0] + 1}")
+            wrong = "NaN, infinity or another sign" if self.settings.get("log_y") else "NaN or infinity"
+            raise DataError(f"y: expected finite numbers as in training; got {wrong} in row {bad[0] + 1}")
         total = len(y) * n
         chunk = max(1, min(chunk, total))
         out = np.empty((total, self.partition.x), self.dtype.as_numpy_dtype)

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from flowpkg.bijectors import Logarithm, Sequential, Standardise
 from flowpkg.errors import SettingsError
 from flowpkg.model import FlowModel
 
@@ -67,7 +68,7 @@ def mmd_objective(model: FlowModel, settings: Mapping[str, Any]) -> Objective:
     if not width:
         raise SettingsError("training.objective: expected likelihood for a model without y among its outputs; got mmd")
     weights = settings["mmd"]
-    whiten = model.bijector.layers[0]
+    whiten = Sequential([layer for layer in model.bijector.layers[:2] if isinstance(layer, Logarithm | Standardise)])
 
     def objective(inputs, known, progress, seed):
         known = model.standardised(known)

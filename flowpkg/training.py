@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from flowpkg.bijectors.base import times
 from flowpkg.conditioners import ConvolutionalConditioner
 from flowpkg.errors import DataError, DivergenceError, ModelError, SettingsError
 from flowpkg.files import (
@@ -95,6 +94,8 @@ class Trainer:
         seed: the run's seed; sets the order of the batches.
         checkpoints: folder for checkpoints; None for none. A checkpoint of the same settings found there is
             resumed from.
+        noise: `[M, M]`; each batch then gets a fresh e ~ N(0, I): e @ noise is added to its y, which must come
+            without noise, and where the inputs have an e it is this one. None leaves the data as they are.
         log: stream for progress; standard error by default.
         strategy: devices that share each batch, see `devices.py`; the model was built in its scope. None for one.
         augment: changes training images, see `training_data.stream`.
@@ -114,6 +115,7 @@ class Trainer:
         *,
         seed: int = 0,
         checkpoints: str | Path | None = None,
+        noise: np.ndarray | None = None,
         log=None,
         strategy: tf.distribute.Strategy | None = None,
         augment: Callable | None = None,
@@ -160,6 +162,7 @@ class Trainer:
             self._gradients_of = self._gradients
             self._inputs, self._known = tf.constant(train.inputs), tf.constant(train.targets)
             self._run = tf.function(self._steps, jit_compile=self.xla, reduce_retracing=False)
+        self._noise = None if noise is None else tf.constant(noise, model.dtype)
         self._check_gradients()
 
     def _loss(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -190,12 +193,22 @@ class Trainer:
         if without:
             raise ModelError(f"training: expected a gradient for every variable; got none for {', '.join(without)}")
 
+    def _with_noise(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Add a fresh e to data without noise, and put it among the inputs where they have an e."""
+        if self._noise is not None:
+            seed = tf.stack([self.seed % 2**31, step + 1_000_000_007])
+            e = tf.random.stateless_normal(tf.shape(known), seed, dtype=known.dtype)
+            known += tf.matmul(e, self._noise)
+            if self.model.partition.e:
+                inputs = tf.concat([inputs[:, : self.model.partition.x], e], axis=1)
+        return inputs, self._noisy(known, step)
+
     def _noisy(self, known: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         if not self.settings["y_noise"] or not self.model.known_dim:
             return known
         seed = tf.stack([self.seed % 2**31, -2 - step])
         noise = tf.random.stateless_normal(tf.shape(known), seed, dtype=known.dtype)
-        return known + self.settings["y_noise"] * times(noise, self.model.standardise_y.scale)
+        return self.model.perturbed(known, self.settings["y_noise"] * noise)
 
     def _gradients(self, inputs: tf.Tensor, known: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         dtype = tf.as_dtype(self.settings["precision"])
@@ -232,8 +245,8 @@ class Trainer:
             rows = indices[step]
             if self.annealed:
                 self.model.log_sigma_y.assign(log_sigma[step])
-            known = self._noisy(tf.gather(self._known, rows), start + step)
-            loss, norm = self._update(tf.gather(self._inputs, rows), known, start + step)
+            inputs, known = self._with_noise(tf.gather(self._inputs, rows), tf.gather(self._known, rows), start + step)
+            loss, norm = self._update(inputs, known, start + step)
             losses = losses.write(step, loss)
             norms = norms.write(step, norm)
         return losses.stack(), norms.stack()
@@ -247,7 +260,7 @@ class Trainer:
             inputs, known = next(batches)
             if self.annealed:
                 self.model.log_sigma_y.assign(log_sigma[step])
-            batch = (inputs, self._noisy(known, start + step), start + step)
+            batch = (*self._with_noise(inputs, known, start + step), start + step)
             if self.strategy is None:
                 loss, norm = self._update(*batch)
             else:

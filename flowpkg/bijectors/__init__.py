@@ -2,7 +2,7 @@
 
 from flowpkg.bijectors.base import FlowBijector, Leading, Sequential, initialise_layers
 from flowpkg.bijectors.coupling import AffineCoupling, Coupling, SplineCoupling
-from flowpkg.bijectors.elementwise import ActNorm, LinearContext, Standardise
+from flowpkg.bijectors.elementwise import ActNorm, LinearContext, Logarithm, Standardise
 from flowpkg.bijectors.image_layers import (
     ConvolutionCoupling,
     GlowStep,
@@ -27,6 +27,7 @@ __all__ = [
     "LatentWhitening",
     "Leading",
     "LinearContext",
+    "Logarithm",
     "MultiScale",
     "OrthogonalMixing",
     "Permutation",

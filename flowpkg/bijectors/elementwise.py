@@ -1,4 +1,4 @@
-"""Bijectors that shift and scale: standardisation fitted on data, and ActNorm."""
+"""Elementwise and linear bijectors: logarithm, standardisation fitted on data, ActNorm, linear prediction."""
 
 from __future__ import annotations
 
@@ -87,6 +87,55 @@ class Standardise(FlowBijector):
 
     def inverse_and_log_det(self, x, context=None):
         return times(x - self.loc, self.inverse_scale), -self._log_det(x)
+
+
+class Logarithm(FlowBijector):
+    """Logarithm of quantities that have one sign; columns of sign 0 are left as they are.
+
+        inverse: z_i = log(sign_i x_i)        forward: x_i = sign_i exp(z_i)
+
+    Thicknesses, velocities and other positive numbers then stay positive in every sample, and products of them
+    become sums, which is what linear starts and couplings do best.
+
+    Args:
+        sign: `[N]`, each 1, -1 or 0.
+    """
+
+    def __init__(self, sign, *, dtype=tf.float32, name="logarithm"):
+        super().__init__(dtype=dtype, name=name)
+        sign = np.asarray(sign, np.float64)
+        if sign.ndim != 1 or not np.isin(sign, (-1.0, 0.0, 1.0)).all():
+            raise SettingsError(f"{name}: expected signs 1, -1 or 0; got {sign}")
+        self.sign = tf.Variable(sign, trainable=False, dtype=dtype, name="sign")
+
+    @classmethod
+    def fit(cls, data: np.ndarray, columns: int, *, names: list[str] | None = None, dtype=tf.float32):
+        """Take the signs of the first `columns` columns from training data `[n, N]`, 0 for the others.
+
+        Raises:
+            DataError: one of these columns changes its sign or holds a zero.
+        """
+        sign = np.zeros(data.shape[1])
+        for column in range(columns):
+            low, high = float(data[:, column].min()), float(data[:, column].max())
+            if not low * high > 0:
+                label = names[column] if names else f"number {column}"
+                raise DataError(f"logarithm: column {label}: expected numbers of one sign; got {low:g} to {high:g}")
+            sign[column] = np.sign(low)
+        return cls(sign, dtype=dtype)
+
+    def _log_det(self, log_size):
+        return tf.reduce_sum(tf.abs(self.sign) * log_size, axis=-1)
+
+    def forward_and_log_det(self, z, context=None):
+        logged = tf.abs(self.sign) > 0
+        # The branch not taken must be finite, or its gradient is not a number.
+        return tf.where(logged, self.sign * tf.exp(tf.where(logged, z, 0.0)), z), self._log_det(z)
+
+    def inverse_and_log_det(self, x, context=None):
+        logged = tf.abs(self.sign) > 0
+        z = tf.where(logged, tf.math.log(tf.where(logged, self.sign * x, 1.0)), x)
+        return z, -self._log_det(z)
 
 
 class ActNorm(FlowBijector):

@@ -15,6 +15,7 @@ from flowpkg.applications import load_application
 from flowpkg.commands.data import read_data
 from flowpkg.dequantise import dequantise
 from flowpkg.files import atomic_directory, write_arrays, write_json
+from flowpkg.noise import noise_rows, split_noise
 from flowpkg.problems import load_problem
 from flowpkg.provenance import provenance
 from flowpkg.seeds import generator
@@ -63,6 +64,11 @@ def train(
     if hasattr(problem, "classes"):
         # One-hot vectors have a scale of their own, and a lone label does not vary.
         flow = {**flow, "standardise_y": "none"}
+    noise, exact = None, None
+    if training["fresh_noise"]:
+        noise = noise_rows(problem, widths["y"])
+        splits["train"]["y"], exact = split_noise(problem, arrays, "train", seed)
+        splits["validation"]["y"], _ = split_noise(problem, arrays, "validation", seed)
     images = splits["train"]["x"].dtype == np.uint8
     level_step = getattr(problem, "step", 1)
     if images:
@@ -86,6 +92,8 @@ def train(
             context_dim=context_dim,
             image_shape=splits["train"]["x"].shape[1:] if images else None,
         )
+    if exact is not None:
+        splits["train"]["y"] = exact
     train_data, validation_data = (
         Dataset.of(model, **splits[name], memory_mb=training["memory_mb"], level_step=level_step)
         for name in ("train", "validation")
@@ -99,6 +107,7 @@ def train(
         checkpoints=checkpoints,
         strategy=strategy,
         augment=_augmentation(settings["data"], level_step) if images else None,
+        noise=noise,
     ).fit()
     gain = fit_whitening(model, train_data, validation_data)
     with atomic_directory(out) as folder:

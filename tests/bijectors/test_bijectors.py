@@ -17,6 +17,7 @@ from flowpkg.bijectors import (
     LatentWhitening,
     Leading,
     LinearContext,
+    Logarithm,
     MultiScale,
     OrthogonalMixing,
     Permutation,
@@ -101,6 +102,7 @@ REGISTRY = {
         2,
         lambda: LinearContext.fit(data(3) - data(3).mean(0), data(2)[::-1] - data(2).mean(0), dtype=F64),
     ),
+    "logarithm_of_none": (3, 0, lambda: Logarithm([0, 0, 0], dtype=F64)),
     "permutation": (4, 0, lambda: Permutation([2, 0, 3, 1], dtype=F64)),
     "orthogonal": (3, 0, lambda: OrthogonalMixing.random(3, np.random.default_rng(0), dtype=F64)),
     "sequential": (4, 0, sequence),
@@ -384,3 +386,25 @@ def test_linear_context_takes_off_what_is_linear():
         LinearContext.fit(context, context)
     with pytest.raises(SettingsError, match="context of width 2; got none"):
         LinearContext.fit(x, context, dtype=F64).inverse_and_log_det(tf.constant(x))
+
+
+def test_logarithm_takes_the_signs_of_training_data():
+    rows = np.abs(data(4)) * [1.0, -1.0, 1.0, 1.0] + [0.1, -0.1, 0.1, -5.0]
+    layer = Logarithm.fit(rows, 2, dtype=F64)
+    np.testing.assert_array_equal(layer.sign, [1.0, -1.0, 0.0, 0.0])
+    z, log_det = layer.inverse_and_log_det(tf.constant(rows[:5]))
+    np.testing.assert_allclose(z, np.concatenate([np.log(np.abs(rows[:5, :2])), rows[:5, 2:]], axis=1))
+    np.testing.assert_allclose(log_det, -np.log(np.abs(rows[:5, :2])).sum(axis=1))
+    again, opposite = layer.forward_and_log_det(tf.constant(z.numpy()))
+    np.testing.assert_allclose(again, rows[:5], rtol=1e-12)
+    np.testing.assert_allclose(opposite, -log_det.numpy())
+    with tf.GradientTape() as tape:
+        x = tf.constant(-rows[:2])
+        tape.watch(x)
+        value = layer.inverse_and_log_det(-x)[0]
+    jacobian = tape.batch_jacobian(value, x)
+    np.testing.assert_allclose(np.linalg.slogdet(jacobian)[1], log_det[:2])
+    with pytest.raises(DataError, match="column b: expected numbers of one sign; got -"):
+        Logarithm.fit(rows - rows.mean(axis=0), 2, names=["b", "b"])
+    with pytest.raises(SettingsError, match="expected signs 1, -1 or 0; got"):
+        Logarithm([2.0])
