@@ -77,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--data", required=True, metavar="DIR", help="folder of flowpkg prepare")
     command.add_argument("--model", required=True, metavar="DIR", help="folder of flowpkg train")
     command.add_argument("--out", required=True, metavar="DIR", help="folder for metrics and arrays")
+    command.add_argument("--reference", metavar="DIR", help="folder of flowpkg reference, where there is one")
     with_threads(command)
 
     command = add("reference", "draw reference posteriors by Markov chain Monte Carlo")

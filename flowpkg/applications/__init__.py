@@ -13,6 +13,8 @@ APPLICATIONS: dict[str, str] = {
         "image_classification",
         "mode_classification",
         "parameter_estimation",
+        "inverse_noise_free",
+        "inverse_noisy",
     )
 }
 

@@ -4,18 +4,30 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 
+from flowpkg.figures.ensembles import reference_name, title_of
 from flowpkg.figures.style import ROLES, WIDTH, parameter_names, scatter
 
 
 def draw(evaluation, options):
     """Draw a corner plot of the first demonstrated observation: flow against rejection samples, or beside the truth."""
     arrays = evaluation.arrays
-    sources = [("flow", arrays["demo_posterior"][0], ROLES["generated"])]
-    if "demo_reference" in arrays:
-        sources.insert(0, ("rejection sampling", arrays["demo_reference"][0], ROLES["reference"]))
-    truth = arrays.get("demo_truth")
-    count = min(sources[0][1].shape[1], 6)
-    names = parameter_names(evaluation, arrays["demo_posterior"].shape[-1])
+    profile = "reference_flow" in arrays
+    found, right, truth = (
+        (arrays["reference_flow"][0], arrays["reference_samples"][0], arrays["reference_x"][0])
+        if profile
+        else (arrays["demo_posterior"][0], arrays["demo_reference"][0] if "demo_reference" in arrays else None, None)
+    )
+    truth = arrays.get("demo_truth", truth)
+    width = found.shape[1]
+    # Of a long profile two neighbours and places far apart; else the first six.
+    shown = np.arange(width) if not profile or width <= 6 else np.array([0, 1, width // 3, 2 * width // 3, width - 1])
+    shown = shown[:6]
+    names = [parameter_names(evaluation, width)[i] for i in shown]
+    sources = [("flow", found[:, shown], ROLES["generated"])]
+    if right is not None:
+        label = reference_name(evaluation) if profile else "rejection sampling"
+        sources.insert(0, (label, right[:, shown], ROLES["reference"]))
+    truth, count = None if truth is None else truth[shown], len(shown)
     most = options.get("points", 2000)
     ends = np.array([np.quantile(x[:, :count], [0.001, 0.999], axis=0) for _, x, _ in sources])
     low, high = ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)
@@ -52,6 +64,7 @@ def draw(evaluation, options):
                 ax.set_ylabel(names[row] if row else "density", fontsize=8)
     figure.align_ylabels()
     title = "Posterior" if truth is None else "Posterior of one held-out simulation"
+    title = title_of(0) if profile else title
     if "demo_y" in arrays:
         title += f" given y = ({', '.join(f'{v:.2f}' for v in np.asarray(arrays['demo_y'])[0][:4])})"
     figure.suptitle(title, fontsize=10)

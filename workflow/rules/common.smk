@@ -175,6 +175,40 @@ def code_of_evaluate(wildcards):
     )
 
 
+def has_reference(run):
+    """Whether posteriors of a run are compared with ones drawn by Markov chain Monte Carlo."""
+    return run["application"] in ("inverse_noise_free", "inverse_noisy")
+
+
+def code_of_reference(wildcards):
+    return modules_behind(
+        "flowpkg.commands.reference",
+        problem_module(RUNS[wildcards.run]["problem"]["name"]),
+    )
+
+
+def reference_settings(wildcards):
+    """What a reference posterior depends on: runs that differ in their flow alone share it."""
+    run = RUNS[wildcards.run]
+    settings = {key: run[key] for key in ("application", "problem", "seed")}
+    reference = {"reference": run["evaluation"]["reference"]}
+    return json.dumps({**settings, "evaluation": reference}, sort_keys=True)
+
+
+def reference_files(wildcards):
+    """The reference posteriors of a run; none where it is compared with none."""
+    folder = f"{RESULTS}/{wildcards.run}/reference"
+    if not has_reference(RUNS[wildcards.run]):
+        return []
+    return [f"{folder}/reference.npz", f"{folder}/report.json"]
+
+
+def reference_option(wildcards, input):
+    if not input.reference:
+        return ""
+    return f"--reference {os.path.dirname(input.reference[0])}"
+
+
 def code_of_draw(wildcards):
     return modules_behind("flowpkg.commands.draw", figure_module(wildcards.figure))
 

@@ -87,6 +87,33 @@ use rule train_model as train_heavy_model with:
         gpu=LOCAL_GPUS,
 
 
+rule reference_posterior:
+    input:
+        data=f"{RESULTS}/{{run}}/data",
+        code=code_of_reference,
+    output:
+        samples=f"{RESULTS}/{{run}}/reference/reference.npz",
+        report=f"{RESULTS}/{{run}}/reference/report.json",
+    log:
+        f"{RESULTS}/{{run}}/logs/reference_posterior.log",
+    benchmark:
+        f"{RESULTS}/{{run}}/logs/reference_posterior.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=scaled(3000),
+        runtime=scaled(120),
+    params:
+        settings=reference_settings,
+        out=subpath(output.samples, parent=True),
+        # Kept by content, outside of what Snakemake looks after: a reference costs minutes and hardly ever changes.
+        cache=f"{RESULTS}/references",
+    shell:
+        "python -m flowpkg reference --settings {params.settings:q} --data {input.data} --out {params.out} "
+        "--cache {params.cache} --threads {threads} > {log} 2>&1"
+
+
 rule evaluate_model:
     input:
         data=f"{RESULTS}/{{run}}/data",
@@ -95,6 +122,7 @@ rule evaluate_model:
         history=f"{RESULTS}/{{run}}/model/history.csv",
         training=f"{RESULTS}/{{run}}/model/training.json",
         scores=f"{RESULTS}/{{run}}/model/training_scores.npz",
+        reference=reference_files,
         code=code_of_evaluate,
     output:
         metrics=f"{RESULTS}/{{run}}/evaluation/metrics.json",
@@ -115,9 +143,10 @@ rule evaluate_model:
         settings=settings_of("data", "flow", "training", "evaluation"),
         model=subpath(input.weights, parent=True),
         out=subpath(output.metrics, parent=True),
+        reference=reference_option,
     shell:
         "python -m flowpkg evaluate --settings {params.settings:q} --data {input.data} --model {params.model} "
-        "--out {params.out} --threads {threads} --gpus {resources.gpu} > {log} 2>&1"
+        "{params.reference} --out {params.out} --threads {threads} --gpus {resources.gpu} > {log} 2>&1"
 
 
 rule draw_figure:
