@@ -70,11 +70,14 @@ def test_every_output_is_there_and_a_second_call_does_nothing(smoke):
         ("modes", 6),
         ("arm", 8),
         ("certificate_conditional", 6),
+        ("glacier_conditional", 10),
+        ("seismograms", 11),
     ):
         assert len(list((results / run / "figures").glob("*.png"))) == figures
         assert len(list((results / run / "figures").glob("*.pdf"))) == figures
         assert (results / run / "evaluation/metrics.json").exists() and (results / run / "model/weights.npz").exists()
     assert (results / "arm/figures/arm_explorer.html").exists() and (results / "comparisons/arm.png").exists()
+    assert len(list((results / "references").iterdir())) == 2
     assert "kl_nats" in (results / "summary.csv").read_text()
     assert planned(path) == {}
 
@@ -107,7 +110,7 @@ def edited(path, line):
 def test_a_style_change_redraws_all_figures_and_trains_nothing(smoke):
     path, _, folder = smoke
     with edited(folder / "style.mplstyle", "lines.markersize: 5\n"):
-        assert planned(path) == {"draw_figure": 58, "compare_runs": 1}
+        assert planned(path) == {"draw_figure": 79, "compare_runs": 1}
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,21 @@ METRICS = {
     "mean_error_sd": "mean of |posterior mean - exact mean| in exact standard deviations, with `mean_error_sd_se`; reference "
     "`mean_error_sd_reference`, what sampling alone gives a perfect posterior",
     "spread_ratio": "mean of posterior over exact standard deviation, with `spread_ratio_se`; `spread_ratio_min`, `spread_ratio_max` over parameters",
-    "contraction": "mean over parameters of 1 - posterior variance / prior variance, for a user's own simulator; 1 is everything learned; "
+    "contraction": "mean over parameters of 1 - posterior variance / prior variance, for inverse problems and a user's own simulator; 1 is everything learned; "
     "`contraction_min` is that of the parameter least learned, with `contraction_min_se`",
+    "err_resim_over_noise": "`err_resim` of the inverse problems, there a root mean square in units of y, over the noise (or stated data error); "
+    "1 for a right posterior, `err_resim_reference` is that of MCMC",
+    "misfit_q99_of_spread": "99 % quantile of |re-simulated - observed| over the prior spread of the data, at the station where it is largest; "
+    "`misfit_within_2_percent_min` is the share of samples within 2 %",
+    "posterior_ms_1000": "milliseconds of 1,000 samples for one new observation, model loaded: median of 15 calls, and `posterior_ms_1000_max` (measured)",
+    "speedup_vs_mcmc": "seconds of MCMC per effective sample over those of the flow, training excluded; `speedup_vs_mcmc_with_training` counts "
+    "training and 1,000 samples of each of 100 observations (measured); `reference_seconds_per_effective_sample` (measured)",
+    "reference_rhat_max": "largest R-hat of the reference posteriors, which is at most 1.01, with `reference_ess_min`, at least 400, and `reference_seconds`",
+    "noise_correlation": "correlation of the noise that posterior samples leave, their mean, with the noise drawn; `noise_rms` is its size in "
+    "standard deviations, 1 for a right posterior",
+    "noise_consistency_rms": "root mean square of decoded noise minus data minus re-simulation, in standard deviations of the noise; 0 for an exact "
+    "inverse; `decoded_noise_sd` should be 1",
+    "coverage_max_abs_error_many": "`coverage_max_abs_error` over `observations_many` observations; reference `coverage_max_abs_error_many_null_q95`",
     "observations": "observations behind the posterior diagnostics, each with `posterior_samples` samples",
     "samples_per_second": "posterior samples a second, compiled, all observations in one call; `sampling_seconds` (measured)",
     "train_seconds": "seconds of training, compilation included (measured, differs between runs)",
