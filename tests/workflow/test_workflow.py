@@ -15,7 +15,7 @@ ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ
 
 def snakemake(config, *arguments, ok=True):
     command = ["snakemake", "--cores", "2", "--configfile", str(config), *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=1500)
     text = done.stdout + done.stderr
     assert (done.returncode == 0) == ok, text[-3000:]
     return text
