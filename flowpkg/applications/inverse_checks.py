@@ -55,7 +55,7 @@ def resimulation(
     metrics = {
         "err_resim": rms,
         # Of a root: the error of the mean square over twice the root.
-        "err_resim_se": square.std(ddof=1) / np.sqrt(len(square)) / (2.0 * rms),
+        "err_resim_se": square.std(ddof=1) / np.sqrt(len(square)) / max(2.0 * rms, 1e-300),
         "err_resim_over_noise": rms / problem.noise,
         "misfit_q99_of_spread": q99.max(),
         "misfit_within_2_percent_min": inside.min(),

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from flowpkg.applications.inverse_checks import FEW, against_reference, contraction, describe, latency, resimulation
+from flowpkg.applications.noise_levels import spread_at_levels
 from flowpkg.applications.posterior_checks import (
     SHARED_FIGURES,
     calibration,
     calibration_of_many,
     draw_posteriors,
-    partition,
 )
+from flowpkg.applications.posterior_checks import partition as shared_partition
+from flowpkg.errors import SettingsError
 from flowpkg.metrics import plain
 from flowpkg.problems import load_problem
 from flowpkg.seeds import generator
@@ -24,8 +26,22 @@ __all__ = ["evaluate", "figures", "partition"]
 OWN = ("velocity_profile", "profile_spread", "noise_recovery", "reference_marginals", "posterior_pairs")
 
 
+def partition(widths: Mapping[str, int], settings: Mapping[str, Any]):
+    """Return the partition and the width of the context, as `posterior_checks.partition`.
+
+    Raises:
+        SettingsError: an invertible flow for data that hold the noise level, which x and e do not determine.
+    """
+    kind = settings["flow"]["kind"]
+    if settings["problem"]["name"] == "seismograms_any_noise" and kind != "conditional":
+        raise SettingsError(f"flow.kind: expected conditional for problem seismograms_any_noise; got {kind}")
+    return shared_partition(widths, settings)
+
+
 def figures(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the figures of a run with these settings."""
+    if settings["problem"]["name"] == "seismograms_any_noise":
+        return ("noise_levels", *SHARED_FIGURES)
     data = "data_fit" if settings["problem"]["name"] == "dispersion" else "traces"
     return (OWN[0], data, *OWN[1:], *SHARED_FIGURES)
 
@@ -50,8 +66,20 @@ def evaluate(
     """
     problem, seed = load_problem(settings["problem"]), settings["seed"]
     truth, y, samples, metrics = draw_posteriors(model, data, settings)
-    spread = (data["test_y"] - problem.shaped_noise(data["test_e"])).std(axis=0)
     arrays = describe(problem)
+    if getattr(problem, "any_noise", False):
+        parts = [
+            calibration(truth, samples, seed),
+            (calibration_of_many(model, data, settings["evaluation"], seed), {}),
+            contraction(problem, samples),
+            spread_at_levels(model, problem, data["test_x"], seed),
+            (latency(model, y, seed), {}),
+        ]
+        for part in parts:
+            metrics |= part[0]
+            arrays |= part[1]
+        return plain(metrics), arrays
+    spread = (data["test_y"] - problem.shaped_noise(data["test_e"])).std(axis=0)
     parts = [
         calibration(truth, samples, seed),
         (calibration_of_many(model, data, settings["evaluation"], seed), {}),

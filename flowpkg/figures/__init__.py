@@ -41,6 +41,7 @@ FIGURES: dict[str, str] = {
         "profile_spread",
         "noise_recovery",
         "reference_marginals",
+        "noise_levels",
         "generated_images",
         "latent_outliers",
         "latent_planes",

@@ -21,6 +21,7 @@ PROBLEMS: dict[str, str] = {
     "linear_gaussian": "flowpkg.problems.linear_gaussian:LinearGaussian",
     "glacier": "flowpkg.problems.glacier:Glacier",
     "seismograms": "flowpkg.problems.seismograms:Seismograms",
+    "seismograms_any_noise": "flowpkg.problems.seismograms_any_noise:SeismogramsAnyNoise",
     "simulator": "flowpkg.problems.simulator:Simulator",
     "table": "flowpkg.problems.table:Table",
     "faces": "flowpkg.problems.images.faces:Faces",

@@ -73,6 +73,8 @@ METRICS = {
     "standard deviations, 1 for a right posterior",
     "noise_consistency_rms": "root mean square of decoded noise minus data minus re-simulation, in standard deviations of the noise; 0 for an exact "
     "inverse; `decoded_noise_sd` should be 1",
+    "level_spread_ratio": "posterior spread of log x over that of the normal approximation around the most probable profile, mean over "
+    "noise levels and depths, with `level_spread_ratio_min`, `level_spread_ratio_max`",
     "coverage_max_abs_error_many": "`coverage_max_abs_error` over `observations_many` observations; reference `coverage_max_abs_error_many_null_q95`",
     "observations": "observations behind the posterior diagnostics, each with `posterior_samples` samples",
     "samples_per_second": "posterior samples a second, compiled, all observations in one call; `sampling_seconds` (measured)",
