@@ -5,7 +5,8 @@
 A Glow of 32 x 32 x 3, 3 levels x 4 steps x 64 filters, batch 64, ReLU, Adam: milliseconds of a training step. Each
 library runs in a process of its own, one after the other, for some rounds; the smallest time counts. Ours includes the
 streaming of images from disk with dequantisation, and the split prior, which of the peers only TensorFlow Probability
-has. Peers: an environment with torch, FrEIA and normflows.
+has. Peers: an environment with torch, FrEIA and normflows. On a busy machine PyTorch's threads wait for one another and
+a step takes up to 60 times longer: measure on a quiet one.
 
 `--article` instead builds the article's model (128 x 128 x 3, 3 x 12 x 256, batch 32), takes three steps, draws images,
 and prints time and arithmetic of a step, memory, and what the step would take on one GPU.
@@ -89,7 +90,9 @@ def measure_flowpkg(precision: str = "float32") -> float:
             job._call(step, 1)[0].numpy()
             step += 1
 
-        return clock(call)
+        found = clock(call)
+        job._batches = None
+        return found
 
 
 def measure_bfloat16() -> float:
@@ -213,6 +216,7 @@ def measure_article() -> dict[str, float]:
         start = time.perf_counter()
         drawn = job.model.sample(4, temperature=0.7).x.numpy()
         sampling = time.perf_counter() - start
+        job._batches = None
     weights = sum(int(tf.size(variable)) for variable in job.model.trainable_variables)
     return {
         "seconds_per_step": min(times[1:]), "tflop_per_step": 3e-12 * 32 * job.model.flops_per_example(),
@@ -226,7 +230,10 @@ def run(python: str, name: str):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([python, __file__, "--worker", name], capture_output=True, text=True, env=environment)
     if done.returncode:
-        print(f"{name}: not measured ({done.stderr.strip().splitlines()[-1][:200]})", file=sys.stderr)
+        print(
+            f"{name}: not measured ({done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1][:200]})",
+            file=sys.stderr,
+        )
         return None
     return json.loads(done.stdout.strip().splitlines()[-1])
 

@@ -154,10 +154,10 @@ class Trainer:
         if self.xla == "auto":
             self.xla = not self.convolutions or bool(tf.config.list_logical_devices("GPU"))
         self.streamed = train.streamed or strategy is not None
+        self._batches = None
         if self.streamed:
             self._gradients_of = tf.function(self._gradients, jit_compile=self.xla)
             self._run = tf.function(self._streamed_steps)
-            self._batches = None
         else:
             self._gradients_of = self._gradients
             self._inputs, self._known = tf.constant(train.inputs), tf.constant(train.targets)
@@ -297,6 +297,13 @@ class Trainer:
         Raises:
             DivergenceError: a loss is not finite; the last good weights are in `checkpoints/last_good`.
         """
+        try:
+            return self._fit()
+        finally:
+            # A pipeline that reads ahead in Python must end before the interpreter does, or it may abort at exit.
+            self._batches = None
+
+    def _fit(self) -> TrainingResult:
         settings = self.settings
         state, best = self._resume()
         writer = None

@@ -107,6 +107,8 @@ def test_learns_from_streamed_images(kind):
     before = job.validation_loss()
     result = job.fit()
     assert result.best_validation_loss < before - 20.0
+    # An iterator that outlives training can abort the process at exit.
+    assert job._batches is None
     if kind != "plain":
         fresh, truth = pictures(100, seed=5)
         found = model.classify(dequantise(fresh, 3)).argmax(axis=1)
