@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from flowpkg.applications import application_module, load_application
 from flowpkg.errors import UserError
 from flowpkg.figures import PAGES, figure_module
+from flowpkg.machine import local_gpus
 from flowpkg.problems import problem_module
 from flowpkg.settings import resolve_config
 
@@ -69,7 +70,7 @@ wildcard_constraints:
 
 
 # Seen here and not asked for where there is none; jobs that are sent elsewhere get theirs from a profile.
-LOCAL_GPUS = min(1, len(list(Path("/dev").glob("nvidia[0-9]*"))))
+LOCAL_GPUS = min(1, local_gpus())
 
 
 def scaled(amount):
