@@ -26,7 +26,7 @@ METRICS = {
     "(`train`, `validation`, `test`), with `bits_per_dim_se`; 8 bits is a uniform image of 256 levels",
     "auroc": "images: area under the ROC by kind, then score, against held-out normal images, with `auroc_low`, `auroc_high` (95 %); "
     "`pca_no_flow` is the reconstruction error of pixels' principal components, which needs no flow",
-    "auroc_best": "the same by kind, of the score that `evaluation.anomaly_score` names before anomalies are seen; `anomaly_rows` by kind",
+    "auroc_best": "the same by kind, of the score that `evaluation.anomaly_score` names; `anomaly_rows` by kind",
     "frechet_distance": "squared Frechet distance of principal components of pixels, generated against held-out images, with `_se`; "
     "reference `frechet_distance_halves` between two halves of held-out images of the same size",
     "frechet_ratio": "the former over the latter, with `frechet_ratio_se`; 1 is perfect; `frechet_ratio_pca_sampling` with PCA sampling",
